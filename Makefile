@@ -1,0 +1,60 @@
+# make run and make test do all the set-up; the rest is for those who change kikigaki.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/installed
+
+.DEFAULT_GOAL := help
+.PHONY: help run test check format install index constraints screenshots clean
+
+help:  ## show this list
+	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 14
+
+run: $(INSTALLED)  ## install what is missing, then open the chat at http://127.0.0.1:7860
+	@$(BIN)/python app.py
+
+test: $(INSTALLED)  ## install what is missing, then run the tests
+	@$(BIN)/python -m pytest
+
+check: $(INSTALLED)  ## ruff and mypy
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: $(INSTALLED)  ## rewrite the code the way ruff wants it
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+install: $(INSTALLED)  ## everything into .venv
+
+index: $(INSTALLED)  ## bring the index of the notes up to date
+	@$(BIN)/python -m index
+
+screenshots: $(INSTALLED)  ## the README's pictures, made in Chromium
+	$(BIN)/python -m benchmarks.screenshots
+
+constraints: $(INSTALLED)  ## pin every dependency anew
+	$(BIN)/python -m pip install --quiet uv
+	{ echo '# Every version of an install, for Python 3.10 to 3.13; made by `make constraints`.'; \
+	  echo 'torch==2.13.0' | $(BIN)/uv pip compile --quiet --universal --python-version 3.10 \
+	  --all-extras --no-annotate --no-header --constraint - pyproject.toml; } > constraints.new
+	mv constraints.new constraints.txt
+
+clean:  ## remove .venv; notes, stores and the unpacked model stay
+	rm -rf $(VENV)
+
+# Written last, so an interrupted install is taken up again; newer pins install anew.
+$(INSTALLED): pyproject.toml constraints.txt Makefile
+	@command -v $(PYTHON) >/dev/null || { echo \
+	  'Python がありません。sudo apt install python3 python3-venv (Python 3.10 or newer is needed)' >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || { echo \
+	  'Python 3.10 以上が必要です。make PYTHON=python3.11 のように指定できます (3.10 or newer is needed)' >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { echo \
+	  'venv がありません。sudo apt install python3-venv (the venv module is missing)' >&2; exit 1; }
+	@$(BIN)/python -c '' 2>/dev/null || { rm -rf $(VENV) && $(PYTHON) -m venv $(VENV); }
+	@echo 'インストールしています。初回は数分かかります (installing; minutes the first time)' >&2
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check \
+	  --constraint constraints.txt --editable '.[dev]' || { echo \
+	  'インストールできませんでした。ネットワークと空き容量 (約 4 GB) を確かめて、もう一度実行してください (install failed: check network and disk, then run again)' >&2; exit 1; }
+	@touch $(INSTALLED)

@@ -1,0 +1,78 @@
+"""python -m benchmarks.jaquad SOURCE OUT: JaQuAD as a folder of notes with a question file.
+
+Each article becomes one note, its contexts as paragraphs. A question's wanted line is the one that
+holds its answer. JaQuAD is CC BY-SA 3.0 (So et al., 2022, arXiv:2202.01764), and so is what this
+writes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command; returns the exit status."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.jaquad", description=__doc__)
+    parser.add_argument("source", type=Path, help="folder of JaQuAD's JSON files, e.g. …/dev")
+    parser.add_argument("out", type=Path, help="new folder for notes/ and questions.jsonl")
+    parser.add_argument("--files", type=int, help="only the first so many files")
+    options = parser.parse_args(argv)
+    notes, questions = convert(options.source, options.out, options.files)
+    print(f"{notes} notes, {questions} questions in {options.out}")
+    return 0
+
+
+def convert(source: Path, out: Path, files: int | None = None) -> tuple[int, int]:
+    """Write OUT/notes/*.txt and OUT/questions.jsonl; returns how many notes and questions."""
+    folder = out / "notes"
+    folder.mkdir(parents=True)
+    rows: list[dict[str, Any]] = []
+    count = 0
+    for path in sorted(source.glob("*.json"))[:files]:
+        for article in json.loads(path.read_text(encoding="utf-8"))["data"]:
+            name = re.sub(r'[/\\:*?"<>|]', "_", article["title"]).lstrip(".") + ".txt"
+            text, asked = article_note(article, name)
+            (folder / name).write_text(text, encoding="utf-8")
+            rows += asked
+            count += 1
+    with (out / "questions.jsonl").open("w", encoding="utf-8") as stream:
+        stream.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+    return count, len(rows)
+
+
+def article_note(article: dict[str, Any], name: str) -> tuple[str, list[dict[str, Any]]]:
+    """A note's text, and its questions with the line of each answer and of each paragraph."""
+    text = ""
+    rows: list[dict[str, Any]] = []
+    for paragraph in article["paragraphs"]:
+        context = paragraph["context"]
+        kept = context.strip("\n")
+        lead = len(context) - len(context.lstrip("\n"))
+        begin = len(text)
+        text += kept + "\n\n"
+        for asked in paragraph["qas"]:
+            answer = asked["answers"][0]
+            line = text.count("\n", 0, begin + answer["answer_start"] - lead) + 1
+            first = text.count("\n", 0, begin) + 1
+            rows.append(
+                {
+                    "id": asked["id"],
+                    "category": asked["question_type"],
+                    "question": asked["question"],
+                    "quotes": [answer["text"]],
+                    "path": name,
+                    "lines": [line],
+                    "paragraph": [first, first + kept.count("\n")],
+                }
+            )
+    return text, rows
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,10 @@
+"""From a folder of notes to a store that can be searched.
+
+read_notes → split → tokenize / encode → Store; build does it all, open_store opens the result.
+"""
+
+from index.build import BuildReport, build
+from index.errors import NotesError
+from index.store import Store, open_store
+
+__all__ = ["BuildReport", "NotesError", "Store", "build", "open_store"]

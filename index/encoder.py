@@ -1,0 +1,164 @@
+"""Turning text into vectors: what an encoder is, and the one run by sentence-transformers."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import threading
+import warnings
+from collections.abc import Sequence
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+from index.errors import ModelUnavailable
+from index.settings import model_name
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+    from sentence_transformers import SentenceTransformer
+
+BATCH = 16  # texts at a time: on 2 cores larger ones gain nothing and delay Ctrl-C
+QUERY_PROMPTS = ("query", "search_query", "retrieval_query")  # as model cards name them
+PASSAGE_PROMPTS = ("passage", "document", "search_document", "retrieval_document")
+
+
+class Encoder(Protocol):
+    """What search needs of a model; tests bring their own."""
+
+    @property
+    def name(self) -> str:
+        """What to call it in messages."""
+        ...
+
+    @property
+    def dim(self) -> int:
+        """Length of its vectors."""
+        ...
+
+    @property
+    def fingerprint(self) -> str:
+        """Changes when the vectors would: weights, prompts, length limit."""
+        ...
+
+    def encode_passages(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """(len(texts), dim) vectors of length 1, for what is searched."""
+        ...
+
+    def encode_questions(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """(len(texts), dim) vectors of length 1, for what is asked."""
+        ...
+
+
+class SentenceTransformerEncoder:
+    """Any sentence-transformers model, with the prompts its folder names."""
+
+    def __init__(self, model: SentenceTransformer, name: str, fingerprint: str) -> None:
+        """Wrap a loaded model; `load_encoder` is the usual door."""
+        self._model = model
+        self.name = name
+        self.fingerprint = fingerprint
+        self.dim = int(model.get_embedding_dimension() or 0)
+        self._question_prompt = _first_prompt(model, QUERY_PROMPTS)
+        self._passage_prompt = _first_prompt(model, PASSAGE_PROMPTS)
+
+    def encode_passages(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """(len(texts), dim) vectors of length 1."""
+        return self._encode(texts, self._passage_prompt)
+
+    def encode_questions(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """(len(texts), dim) vectors of length 1."""
+        return self._encode(texts, self._question_prompt)
+
+    def _encode(self, texts: Sequence[str], prompt: str) -> NDArray[np.float32]:
+        import numpy as np
+
+        vectors = self._model.encode(
+            list(texts),
+            prompt=prompt,
+            batch_size=BATCH,
+            normalize_embeddings=True,
+            show_progress_bar=False,
+        )
+        return np.asarray(vectors, dtype=np.float32).reshape(len(texts), self.dim)
+
+
+_loaded: dict[str, Encoder] = {}
+_loading = threading.Lock()
+
+
+def load_encoder() -> Encoder:
+    """The encoder that KIKIGAKI_MODEL names, else the default one; loaded once a process.
+
+    Raises:
+        ModelUnavailable: the weights are not there, or are no sentence-transformers model.
+    """
+    name = model_name() or ""
+    with _loading:
+        if name not in _loaded:
+            _loaded[name] = _load(name)
+        return _loaded[name]
+
+
+def configured_model() -> str:
+    """What `load_encoder` would load, told without loading it; changes when the setting does."""
+    name = model_name()
+    if name is None:
+        from index.default_model import SOURCE, UNPACKER
+
+        try:
+            return f"default {SOURCE[0]} {version(SOURCE[0])}, unpacker {UNPACKER}"
+        except PackageNotFoundError:
+            return "default"  # loading it will say what is missing
+    config = Path(name).expanduser() / "modules.json"
+    return f"{name} {config.stat().st_mtime_ns}" if config.is_file() else name
+
+
+def encoder_ready() -> bool:
+    """Whether `load_encoder` would answer at once."""
+    return (model_name() or "") in _loaded
+
+
+def _load(name: str) -> Encoder:
+    if not name:
+        from index.default_model import default_model, fingerprint
+
+        folder = default_model()
+        return SentenceTransformerEncoder(_open(str(folder)), folder.name, fingerprint(folder))
+    model = _open(name)
+    return SentenceTransformerEncoder(model, name, _weights_fingerprint(model))
+
+
+def _open(name: str) -> SentenceTransformer:
+    if Path(name).expanduser().is_dir():
+        name = str(Path(name).expanduser())
+        os.environ.setdefault("HF_HUB_OFFLINE", "1")  # a folder is whole: nothing is looked up
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of the libraries' own; a failure still raises
+            from sentence_transformers import SentenceTransformer
+            from transformers.utils import logging
+
+            logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+            return SentenceTransformer(name)
+    except Exception as error:  # the libraries raise whatever their parts do
+        raise ModelUnavailable(
+            f"モデル {name} を読み込めません。キーワード検索だけで答えます。: {error}\n"
+            f"(The model cannot be loaded; KIKIGAKI_MODEL takes a sentence-transformers name or "
+            f"folder. Answers use keywords only.)"
+        ) from error
+
+
+def _first_prompt(model: SentenceTransformer, names: Sequence[str]) -> str:
+    prompts = getattr(model, "prompts", None) or {}
+    return next((prompts[name] for name in names if prompts.get(name)), "")
+
+
+def _weights_fingerprint(model: SentenceTransformer) -> str:
+    """SHA-256 over weights, prompts and length limit: what two equal vectors depend on."""
+    digest = hashlib.sha256(repr((model.prompts, model.max_seq_length)).encode())
+    for key, tensor in sorted(model.state_dict().items()):
+        digest.update(key.encode())
+        digest.update(tensor.detach().cpu().contiguous().view(-1).float().numpy().tobytes())
+    return digest.hexdigest()[:16]

@@ -1,0 +1,41 @@
+"""What can go wrong outside the program, each with what, where and what to do next.
+
+    NotesError
+    ├── NotesFolderError   the notes folder is missing, unreadable, or suddenly empty
+    ├── ModelUnavailable   the encoder's weights cannot be found or loaded
+    └── StoreError         the store cannot be used as it is
+        ├── StoreMissing   nothing has been built there yet
+        ├── StoreMismatch  built from other notes, by another model or another version
+        └── StoreDamaged   the SQLite file fails its own checks
+
+Messages are written for the reader of notes: Japanese first, English beside. A mistake of the
+calling code raises Python's own ValueError or TypeError instead.
+"""
+
+
+class NotesError(Exception):
+    """Root of every error a user can meet; its message is shown as it is."""
+
+
+class NotesFolderError(NotesError):
+    """Raised when the notes folder is missing, not a folder, unreadable, or suddenly empty."""
+
+
+class ModelUnavailable(NotesError):
+    """Raised when the encoder's weights cannot be found or loaded; keyword search still works."""
+
+
+class StoreError(NotesError):
+    """Raised when the store cannot be used as it is."""
+
+
+class StoreMissing(StoreError):
+    """Raised when a store is opened that nobody has built yet."""
+
+
+class StoreMismatch(StoreError):
+    """Raised when a store belongs to other notes, another model or another version."""
+
+
+class StoreDamaged(StoreError):
+    """Raised when the SQLite file fails its own checks; the notes themselves are untouched."""

@@ -1,0 +1,175 @@
+"""Keyword search: BM25 over words, headings and character bigrams, kept by tantivy.
+
+The only module that imports tantivy. Words are cut by index.tokens beforehand; tantivy splits its
+input at spaces and never sees Japanese text. What is kept here is a cache of the SQLite store.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import tantivy
+
+from index.stamp import Stamp, checksums, read_stamp, write_stamp
+from index.tokens import Word
+
+SCHEMA = 1  # raise when the fields below change: the cache is then made again
+HEAP_BYTES = 32_000_000  # tantivy asks for at least 15 MB a thread; more holds more rows a segment
+
+# Measured on JaQuAD train (benchmarks/README.md): what else a word's terms add to its best one,
+# a match in the heading, and a pair of characters, each against a match in the text.
+OTHER_TERMS = 0.3
+CONTEXT_WEIGHT = 0.3
+BIGRAM_WEIGHT = 0.3
+
+
+@dataclass(frozen=True, slots=True)
+class KeywordRow:
+    """One passage as keyword search sees it."""
+
+    id: int
+    words: Sequence[str]  # terms of the text
+    context: Sequence[str]  # terms of the note's title, headings and parent bullets
+    bigrams: Sequence[str]
+
+
+class KeywordIndex:
+    """A tantivy index in a folder of its own, stamped with the generation it holds."""
+
+    def __init__(self, folder: Path) -> None:
+        """Name the folder; nothing is opened before `load` or `reset`."""
+        self.folder = folder
+        self.stamp: Stamp | None = None
+        self._stamp_path = folder.with_name(folder.name + ".stamp")
+        self._index: tantivy.Index | None = None
+        self._searcher: tantivy.Searcher | None = None
+
+    def load(self, store: str, made_by: str) -> bool:
+        """Open what is on disk, if it is whole and belongs to this store; else say False."""
+        stamp = read_stamp(self._stamp_path)
+        if stamp is None or (stamp.store, stamp.made_by) != (store, _made_by(made_by)):
+            return False
+        try:
+            if dict(stamp.files) != checksums(self.folder, list(stamp.files)):
+                return False
+            self._index = tantivy.Index.open(str(self.folder))
+            self._searcher = self._index.searcher()
+        except (OSError, ValueError):
+            return False
+        self.stamp = stamp
+        return True
+
+    def reset(self, store: str, made_by: str) -> None:
+        """Begin again with an empty index of generation 0."""
+        self._index = self._searcher = None
+        self._stamp_path.unlink(missing_ok=True)
+        shutil.rmtree(self.folder, ignore_errors=True)
+        self.folder.mkdir(parents=True)
+        self._index = tantivy.Index(_schema(), path=str(self.folder))
+        self._searcher = self._index.searcher()
+        self.stamp = Stamp(store, 0, _made_by(made_by))
+
+    def apply(self, generation: int, removed: Iterable[int], added: Iterable[KeywordRow]) -> None:
+        """Take rows out, put rows in, and stamp the result; doing it twice changes nothing.
+
+        The caller holds the store's cache lock: tantivy allows one writer.
+        """
+        index, stamp = self._opened()
+        writer = index.writer(heap_size=HEAP_BYTES, num_threads=1)
+        for row_id in removed:
+            writer.delete_documents_by_term("id", row_id)
+        for row in added:
+            writer.delete_documents_by_term("id", row.id)
+            document = tantivy.Document()
+            document.add_integer("id", row.id)
+            document.add_text("words", " ".join(row.words))
+            document.add_text("context", " ".join(row.context))
+            document.add_text("bigrams", " ".join(row.bigrams))
+            writer.add_document(document)
+        writer.commit()
+        writer.wait_merging_threads()  # else files would come and go after the stamp is written
+        index.reload()
+        self._searcher = index.searcher()
+        names = sorted(
+            path.name for path in self.folder.iterdir() if not path.name.endswith(".lock")
+        )
+        written_once = {name: digest for name, digest in stamp.files.items() if ".json" not in name}
+        files = checksums(self.folder, names, written_once)
+        self.stamp = Stamp(stamp.store, generation, stamp.made_by, files)
+        write_stamp(self._stamp_path, self.stamp)
+
+    def reload(self) -> None:
+        """See what another process has committed since."""
+        index, stamp = self._opened()
+        newer = read_stamp(self._stamp_path)
+        if newer and (newer.store, newer.made_by) == (stamp.store, stamp.made_by):
+            index.reload()
+            self._searcher = index.searcher()
+            self.stamp = newer
+
+    def search(
+        self, words: Sequence[Word], bigrams: Sequence[str], k: int
+    ) -> list[tuple[int, float]]:
+        """The k best passages as (id, score), best first, ties by id.
+
+        The score is a sum over the question's words, none required: for each word the BM25 of its
+        best term, in the text or in the heading, plus a share of its other terms; and the BM25 of
+        each pair of characters.
+        """
+        index, _ = self._opened()
+        schema, searcher = index.schema, self._searcher
+        if searcher is None or not (words or bigrams):
+            return []
+        parts = [_any_term(schema, word) for word in words]
+        parts += [
+            tantivy.Query.boost_query(_term(schema, "bigrams", pair), BIGRAM_WEIGHT)
+            for pair in bigrams
+        ]
+        query = tantivy.Query.boolean_query([(tantivy.Occur.Should, part) for part in parts])
+        found = searcher.search(query, limit=k, count=False).hits
+        ids = searcher.fast_field_values("id", [address for _, address in found])
+        ranked = [(int(row or 0), float(score)) for row, (score, _) in zip(ids, found, strict=True)]
+        return sorted(ranked, key=lambda hit: (-hit[1], hit[0]))
+
+    def document_frequency(self, word: Word) -> int:
+        """In how many passages a word stands, in its commonest spelling, text or heading."""
+        searcher = self._searcher
+        if searcher is None:
+            return 0
+        return max(
+            searcher.doc_freq(field, term) for term in word.terms for field in ("words", "context")
+        )
+
+    def _opened(self) -> tuple[tantivy.Index, Stamp]:
+        if self._index is None or self.stamp is None:
+            raise RuntimeError("KeywordIndex: call load() or reset() first")
+        return self._index, self.stamp
+
+
+def _made_by(tokenizer: str) -> str:
+    return f"keywords {SCHEMA}, {tokenizer}"
+
+
+def _schema() -> tantivy.Schema:
+    builder = tantivy.SchemaBuilder()
+    # signed: tantivy-py 0.27 looks for a signed term when it deletes, and finds no unsigned one
+    builder.add_integer_field("id", indexed=True, fast=True)
+    for name in ("words", "context", "bigrams"):
+        builder.add_text_field(name, tokenizer_name="whitespace", index_option="freq")
+    return builder.build()
+
+
+def _term(schema: tantivy.Schema, field: str, term: str) -> tantivy.Query:
+    return tantivy.Query.term_query(schema, field, term, "freq")
+
+
+def _any_term(schema: tantivy.Schema, word: Word) -> tantivy.Query:
+    in_text = [_term(schema, "words", term) for term in word.all_terms]
+    in_context = [
+        tantivy.Query.boost_query(_term(schema, "context", term), CONTEXT_WEIGHT)
+        for term in word.all_terms
+    ]
+    return tantivy.Query.disjunction_max_query(in_text + in_context, OTHER_TERMS)

@@ -1,0 +1,41 @@
+"""Where things are: a flag, else the environment, else the default. The README has the table."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+from pathlib import Path
+
+import platformdirs
+
+SEEDS = Path(__file__).resolve().parent.parent / "seeds"
+
+
+def notes_folder(flag: str | os.PathLike[str] | None = None) -> Path:
+    """The notes folder: --notes, else KIKIGAKI_NOTES, else seeds/."""
+    return Path(flag or os.environ.get("KIKIGAKI_NOTES") or SEEDS).expanduser()
+
+
+def store_folder(notes: Path, flag: str | os.PathLike[str] | None = None) -> Path:
+    """The store: --store, else KIKIGAKI_STORE, else one per notes folder in the user's cache.
+
+    The default's name is readable and its hash, of the folder's absolute path, keeps two folders
+    of one name apart.
+    """
+    if given := flag or os.environ.get("KIKIGAKI_STORE"):
+        return Path(given).expanduser()
+    absolute = str(notes.resolve())
+    readable = re.sub(r"[^\w-]+", "_", notes.resolve().name)[:40] or "notes"
+    digest = hashlib.sha256(absolute.encode("utf-8", "surrogateescape")).hexdigest()[:10]
+    return cache_folder() / "stores" / f"{readable}-{digest}"
+
+
+def cache_folder() -> Path:
+    """The folder of this user's cache where stores and the unpacked model are kept."""
+    return platformdirs.user_cache_path("kikigaki")
+
+
+def model_name() -> str | None:
+    """KIKIGAKI_MODEL: a sentence-transformers name or folder; None stands for the default model."""
+    return os.environ.get("KIKIGAKI_MODEL") or None

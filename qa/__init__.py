@@ -1,0 +1,9 @@
+"""From a question to the exact lines that answer it.
+
+standalone → read_question → search (fuse) → confidence → choose → Answer; ask does it all.
+"""
+
+from qa.answer import Answer, Citation, ask
+from qa.retrieve import Hit, retrieve
+
+__all__ = ["Answer", "Citation", "Hit", "ask", "retrieve"]

@@ -1,0 +1,89 @@
+"""What a question asks for: its content words with their weights, and its character pairs."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Set
+from dataclasses import dataclass
+from functools import lru_cache
+
+from index.store import Store
+from index.tokens import Word, bigrams, tokenize
+
+MAX_CHARS = 1_000  # more than the encoder reads; the rest of a longer question is not searched
+PART_EVIDENCE = 0.8  # a code found in parts, against found whole
+PAIR_EVIDENCE = 0.7  # a word found by its pairs of characters only, against found whole
+# Nouns, names and codes say what a question is about. Verbs and adjectives are often said another
+# way in the note, and affixes (化, 製, 費, 新) only colour the noun they hang on.
+POS_WEIGHT = {"動詞": 0.5, "形容詞": 0.5, "副詞": 0.3, "形状詞": 0.7, "接頭辞": 0.3, "接尾辞": 0.3}
+FEWEST_PAIRS = 0.6  # share of a word's pairs that must be there to call it found at all
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A question ready to be searched; words and pairs without repetition, in order."""
+
+    text: str
+    words: tuple[Word, ...]
+    weights: tuple[float, ...]  # of each word, above 0: how rare it is, how much it names
+    absent: tuple[str, ...]  # words that stand in no note, as written
+    pairs: tuple[str, ...]
+
+    @property
+    def total_weight(self) -> float:
+        """Sum of the words' weights; 0 for a question without content words."""
+        return sum(self.weights)
+
+
+def read_question(text: str, store: Store) -> Question:
+    """Cut a question into words and weigh each by how rare it is in the store."""
+    text = text[:MAX_CHARS]
+    words = tuple({word.terms: word for word in tokenize(text)}.values())
+    passages = store.counts().passages
+    frequencies = [store.document_frequency(word) for word in words]
+    return Question(
+        text=text,
+        words=words,
+        weights=tuple(
+            idf(frequency, passages) * POS_WEIGHT.get(word.pos, 1.0)
+            for word, frequency in zip(words, frequencies, strict=True)
+        ),
+        absent=tuple(
+            word.surface for word, count in zip(words, frequencies, strict=True) if not count
+        ),
+        pairs=tuple(dict.fromkeys(bigrams(text))),
+    )
+
+
+def idf(frequency: int, passages: int) -> float:
+    """Inverse document frequency, the form BM25 uses in Lucene and tantivy; above 0."""
+    return math.log(1 + (passages - frequency + 0.5) / (frequency + 0.5))
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """The terms and pairs of a piece of text, to match questions against."""
+
+    terms: Set[str]
+    pairs: Set[str]
+
+
+@lru_cache(maxsize=4_096)
+def content(text: str) -> Content:
+    """Terms and pairs of a text; remembered, as the same lines are looked at again and again."""
+    return Content(
+        frozenset(term for word in tokenize(text) for term in word.all_terms),
+        frozenset(bigrams(text)),
+    )
+
+
+def evidence(word: Word, text: Content) -> float:
+    """How surely a text holds a word, 0 to 1: whole, in parts, or by its pairs of characters."""
+    if any(term in text.terms for term in word.terms):
+        return 1.0
+    in_parts = sum(part in text.terms for part in word.parts) / max(len(word.parts), 1)
+    pairs = set(bigrams(word.surface))
+    in_pairs = len(pairs & text.pairs) / max(len(pairs), 1)
+    if in_pairs < FEWEST_PAIRS:
+        in_pairs = 0.0
+    return max(PART_EVIDENCE * in_parts, PAIR_EVIDENCE * in_pairs)

@@ -1,0 +1,154 @@
+"""Finding the passages that answer a question: keyword score and vector score, fused.
+
+question ▶ words, pairs ▶ keyword score, as a share of what is attainable ─┐
+         ▶ vector       ▶ cosine, in deviations from the usual one here ───┴▶ fuse ▶ Hit[]
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from index.build import build
+from index.errors import ModelUnavailable
+from index.passages import Passage
+from index.settings import notes_folder, store_folder
+from index.store import Store, open_store
+from qa.question import Question, read_question
+
+CANDIDATES = 100  # from each search; the right passage was in one of them for 99.9 % of questions
+VECTOR_WEIGHT = 0.12  # best recall@1 on JaQuAD train, flat from 0.10 to 0.12; benchmarks/README.md
+BM25_K1 = 1.2  # tantivy's: a term's score never exceeds (K1 + 1) × its idf
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A passage found, with its fused score and the two parts of it."""
+
+    passage: Passage
+    score: float
+    keyword: float  # share of the score that the question's words could reach, about 0 to 1
+    meaning: float | None  # deviations above this folder's usual cosine; None without vectors
+
+
+def retrieve(
+    question: str, store: Store | str | os.PathLike[str] | None = None, *, k: int = 5
+) -> list[Hit]:
+    """The k passages that most likely answer a question, best first, ties by place.
+
+    Args:
+        question: as a person types it; characters after the first 1,000 are not searched.
+        store: an open store or its folder; None opens the default store of the default notes
+            folder, and builds it on first use.
+        k: how many.
+
+    Raises:
+        StoreError: the store is missing, damaged, or of another version or model.
+        NotesFolderError: the default store is to be built, and there are no notes.
+    """
+    if k < 1:
+        raise ValueError(f"k must be at least 1, not {k}")
+    with using(store) as opened:
+        return search(read_question(question, opened), opened, k)
+
+
+def search(question: Question, store: Store, k: int) -> list[Hit]:
+    """Both searches of a store, fused; see `retrieve`."""
+    keyword = dict(store.search_keywords(question.words, question.pairs, CANDIDATES))
+    attainable = 1 + (BM25_K1 + 1) * question.total_weight
+    shares = {row: score / attainable for row, score in keyword.items()}
+    deviations = _deviations(question, store, list(keyword))
+    ranked = fuse(shares, deviations)
+    passages = store.passages([row for row, _ in ranked[:CANDIDATES]])
+    return [
+        Hit(passages[row], score, shares.get(row, 0.0), deviations.get(row))
+        for row, score in ranked
+        if row in passages
+    ][:k]
+
+
+def fuse(shares: dict[int, float], deviations: dict[int, float]) -> list[tuple[int, float]]:
+    """Keyword share + VECTOR_WEIGHT × cosine deviation, best first, ties by id.
+
+    A passage without one of the two scores 0 there: below the hundred best of that search.
+    """
+    scores = {
+        row: shares.get(row, 0.0) + VECTOR_WEIGHT * deviations.get(row, 0.0)
+        for row in shares.keys() | deviations.keys()
+    }
+    return sorted(scores.items(), key=lambda item: (-item[1], item[0]))
+
+
+def _deviations(question: Question, store: Store, ids: list[int]) -> dict[int, float]:
+    """Cosine of the nearest passages and of ids, in standard deviations above the usual cosine."""
+    if not question.text.strip():
+        return {}
+    try:
+        vector = store.question_vector(question.text)
+    except ModelUnavailable as error:
+        log.warning("%s", error)
+        return {}
+    if vector is None:
+        return {}
+    cosines = dict(store.search_vectors(vector, CANDIDATES))
+    cosines |= store.cosines(vector, [row for row in ids if row not in cosines])
+    mean, deviation = store.usual_cosine(vector)
+    return {row: (cosine - mean) / deviation for row, cosine in cosines.items()}
+
+
+@contextmanager
+def using(store: Store | str | os.PathLike[str] | None) -> Iterator[Store]:
+    """An open store for one call: one given open stays open, a folder's is closed again."""
+    if isinstance(store, Store):
+        yield store
+    elif store is None:
+        yield default_store()
+    else:
+        with open_store(store) as opened:
+            yield opened
+
+
+def fresh_store(
+    notes: str | None = None,
+    store: str | None = None,
+    *,
+    remark: Callable[[str], object] = log.warning,
+) -> Store:
+    """The open store of a notes folder, brought up to date with it first.
+
+    Args:
+        notes: the notes folder, else the configured one.
+        store: the store's folder, else the configured one.
+        remark: takes what the reader should know of the update.
+
+    Raises:
+        NotesError: as `build` and `open_store` do.
+    """
+    folder = notes_folder(notes)
+    place = store_folder(folder, store)
+    for line in build(folder, place).remarks:
+        remark(line)
+    return open_store(place)
+
+
+_defaults: dict[Path, Store] = {}
+_opening = threading.Lock()
+
+
+def default_store() -> Store:
+    """The store of the configured notes folder, brought up to date when first asked for.
+
+    It stays open for the life of the process; what another process updates is seen at once.
+    """
+    place = store_folder(notes_folder())
+    with _opening:
+        if place not in _defaults:
+            _defaults[place] = fresh_store()
+        return _defaults[place]

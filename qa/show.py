@@ -1,0 +1,77 @@
+"""An answer for machines (JSON) and for people (a terminal)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rich.console import Console
+from rich.text import Text
+
+from qa.answer import Answer, place
+
+NEAREST = 3  # passages shown beside a refusal: enough to see that the right one is not there
+NEAR = "答えではありませんが、近い箇所 (not an answer, but near)"
+
+
+def as_json(answer: Answer, question: str) -> dict[str, Any]:
+    """The fixed JSON form of an answer, for json.dumps; question is as it was typed."""
+    return {
+        "question": question,
+        "found": answer.found,
+        "confidence": round(answer.confidence, 4),
+        "answer": answer.text,
+        "citations": [
+            {
+                "n": citation.n,
+                "path": citation.path,
+                "start_line": citation.start_line,
+                "end_line": citation.end_line,
+                "heading": list(citation.heading),
+                "quote": citation.quote,
+                "changed": citation.changed,
+            }
+            for citation in answer.citations
+        ],
+        "hits": [
+            {
+                "path": hit.passage.path,
+                "start_line": hit.passage.start_line,
+                "end_line": hit.passage.end_line,
+                "heading": list(hit.passage.heading),
+                "text": hit.passage.text,
+                "score": round(hit.score, 4),
+            }
+            for hit in answer.hits
+        ],
+        "absent": list(answer.absent),
+        "notice": answer.notice,
+    }
+
+
+def print_answer(answer: Answer, console: Console) -> None:
+    """The quotes with their numbers, then where each stands; for a refusal, what is near.
+
+    Note text is printed as it is: nothing in it is taken for markup.
+    """
+    if answer.found:
+        for citation in answer.citations:
+            console.print(Text(citation.quote) + Text(f" [{citation.n}]", style="bold cyan"))
+        console.print()
+        for citation in answer.citations:
+            where = place(citation.path, citation.heading, citation.start_line, citation.end_line)
+            changed = " (索引のあとで変わったファイル / changed since)" if citation.changed else ""
+            console.print(Text(f"[{citation.n}] ", style="cyan") + Text(where + changed, "dim"))
+    else:
+        console.print(Text(answer.text, style="bold"))
+        if answer.absent:
+            words = "、".join(answer.absent)
+            console.print(Text(f"ノートにない言葉 (words in no note): {words}"))
+        if answer.hits:
+            console.print(Text(f"\n{NEAR}:", style="dim"))
+        for hit in answer.hits[:NEAREST]:
+            passage = hit.passage
+            where = place(passage.path, passage.heading, passage.start_line, passage.end_line)
+            console.print(Text(f"· {where}", style="dim"))
+            console.print(Text(passage.text.strip("\n"), style="dim"))
+    if answer.notice:
+        console.print(Text(answer.notice, style="yellow"))

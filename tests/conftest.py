@@ -1,0 +1,100 @@
+"""Shared by all tests: an exact encoder, a small folder of notes, and a cache of their own."""
+
+import hashlib
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from index import build, open_store
+from index.store import Store
+from index.tokens import bigrams
+
+os.environ.setdefault("HF_HUB_OFFLINE", "1")  # no test may look anything up
+ROOT = Path(__file__).resolve().parent.parent
+SEEDS = ROOT / "seeds"
+SEEDS_NOTE = "仮想化集中セミナー参加メモ.txt"
+EXAMPLE = "Hyper-Vのライブマイグレーション対応は？"
+
+NOTES = {
+    "会議.md": "# 定例会議\n\n- 日時は毎週月曜10時\n- 場所は第二会議室\n\n## 決定事項\n\n"
+    "新しいサーバーを二台買う。費用は40万円まで。\n",
+    "仕事/引越し.txt": "引越しの準備\n\n・粗大ごみは水曜に出す\n・鍵は管理人に返す\n",
+    "料理.txt": "カレーの作り方。玉ねぎを飴色になるまで炒める。水を600ml入れて20分煮る。\n",
+}
+
+
+class BigramEncoder:
+    """Hashed character bigrams, length 1: equal texts give equal vectors, and overlap is cosine."""
+
+    def __init__(self, name: str = "bigram", dim: int = 256) -> None:
+        self.name = name
+        self.dim = dim
+        self.fingerprint = f"{name}-{dim}"
+        self.encoded: list[str] = []  # every passage text it was given, for counting
+
+    def encode_passages(self, texts: Sequence[str]) -> np.ndarray:
+        self.encoded += texts
+        return self._encode(texts)
+
+    def encode_questions(self, texts: Sequence[str]) -> np.ndarray:
+        return self._encode(texts)
+
+    def _encode(self, texts: Sequence[str]) -> np.ndarray:
+        vectors = np.zeros((len(texts), self.dim), np.float32)
+        for row, text in enumerate(texts):
+            for pair in bigrams(text):
+                digest = hashlib.md5(pair.encode(), usedforsecurity=False).digest()
+                vectors[row, int.from_bytes(digest[:4], "big") % self.dim] += 1
+        lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+        return vectors / np.where(lengths, lengths, 1)
+
+
+@pytest.fixture(autouse=True)
+def own_settings(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test sees the user's settings or store; the unpacked model may be shared."""
+    for name in [name for name in os.environ if name.startswith("KIKIGAKI_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("KIKIGAKI_STORE", str(tmp_path_factory.mktemp("default") / "store"))
+
+
+@pytest.fixture
+def encoder() -> BigramEncoder:
+    return BigramEncoder()
+
+
+@pytest.fixture
+def notes(tmp_path: Path) -> Path:
+    return write_notes(tmp_path / "notes", NOTES)
+
+
+@pytest.fixture
+def store_folder(tmp_path: Path) -> Path:
+    return tmp_path / "store"
+
+
+@pytest.fixture
+def store(notes: Path, store_folder: Path, encoder: BigramEncoder) -> Iterator[Store]:
+    """The small folder of notes, built and open."""
+    build(notes, store_folder, encoder=encoder)
+    with open_store(store_folder, encoder=encoder) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="session")
+def seeds_store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
+    """The user's note with the real model; only tests marked `model` may ask for it."""
+    folder = tmp_path_factory.mktemp("seeds") / "store"
+    build(SEEDS, folder)
+    with open_store(folder) as opened:
+        yield opened
+
+
+def write_notes(folder: Path, notes: dict[str, str]) -> Path:
+    for name, text in notes.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    return folder
