@@ -19,7 +19,7 @@ from index.encoder import Encoder, configured_model, load_encoder
 from index.errors import ModelUnavailable, NotesFolderError, StoreDamaged
 from index.notes import NoteFile, Skipped, Unreadable, check_folder, read_note, scan
 from index.passages import split
-from index.store import FILE_NAME, KnownNote, Store, erase, set_aside
+from index.store import KnownNote, Store, set_aside
 
 NOTES_A_BATCH = 64  # one commit each: often enough to search early, seldom enough to stay fast
 TEXTS_A_BATCH = 128  # encoded between two commits, some 10 s of work that a kill can cost
@@ -127,12 +127,12 @@ class _Build:
 
     def _open(self) -> Store:
         """The store, whole and of this folder: made anew if it is damaged or to be rebuilt."""
-        if self.rebuild and (self.store_folder / FILE_NAME).exists():
-            erase(self.store_folder)
         try:
             store = Store(self.store_folder, create=True)
             try:
                 store.check()
+                if self.rebuild or store.schema_differs():
+                    store.clear()
                 store.bind(self.folder)
             except BaseException:
                 store.close()

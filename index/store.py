@@ -84,6 +84,7 @@ CREATE TABLE removed (id INTEGER PRIMARY KEY, generation INTEGER NOT NULL);
 CREATE INDEX removed_generation ON removed(generation);
 CREATE TABLE skipped (path TEXT PRIMARY KEY, reason TEXT NOT NULL) WITHOUT ROWID;
 """
+_TABLE_NAMES = ("passages", "notes", "vectors", "removed", "skipped", "meta")  # drop in this order
 
 
 class Counts(NamedTuple):
@@ -157,27 +158,10 @@ class Store:
         self._cache_lock = FileLock(folder / "caches.lock")
         self._keywords = KeywordIndex(folder / "keywords")
         self._vectors = VectorIndex(folder / "vectors.faiss")
-        path = folder / FILE_NAME
-        if not path.exists() and not create:
-            raise StoreMissing(
-                f"索引がまだありません: {folder}\n(No store yet. Run: python -m index)"
-            )
-        with _sqlite_errors(path):
-            if not path.exists():
-                _make_folder(folder)
-            self._db = sqlite3.connect(
-                path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
-            )
-            try:
-                self._db.execute("PRAGMA journal_mode=WAL")
-                self._db.execute("PRAGMA synchronous=NORMAL")  # whole after a crash, with WAL
-                self._db.execute("PRAGMA foreign_keys=ON")
-                if create:
-                    self._create_tables()
-                self.identity = self._meta("identity")
-            except BaseException:
-                self._db.close()
-                raise
+        self._path = folder / FILE_NAME
+        if create and not self._path.exists():
+            _make_folder(folder)
+        self._connect(create=create)
 
     def __enter__(self) -> Store:
         """The store itself."""
@@ -198,6 +182,11 @@ class Store:
             self._db.close()
 
     # ── what it holds ─────────────────────────────────────────────────────────────────────────
+
+    @property
+    def identity(self) -> str:
+        """Made new with the tables; tells the copies of one store from those of another."""
+        return self._meta("identity")
 
     @property
     def generation(self) -> int:
@@ -227,6 +216,10 @@ class Store:
             for key, now in _versions().items()
             if self._meta(key) != now
         )
+
+    def schema_differs(self) -> bool:
+        """Whether the tables themselves are another version's."""
+        return self._meta("schema") != str(SCHEMA)
 
     def counts(self) -> Counts:
         """How many notes and passages there are, and how many of these have their vector."""
@@ -349,7 +342,7 @@ class Store:
         with self._reading() as db:
             (result,) = db.execute("PRAGMA quick_check(1)").fetchone()
         if result != "ok":
-            raise _damaged(self.folder / FILE_NAME, str(result))
+            raise _damaged(self._path, str(result))
 
     def bind(self, notes_folder: Path) -> None:
         """Say which folder this store is of, once.
@@ -489,6 +482,8 @@ class Store:
     def _catch_up_keywords(self) -> None:
         """Bring the keyword index to the store's generation, whoever raised it."""
         held = self._keywords.stamp
+        if held and held.store != self.identity:
+            held = None  # the store was cleared: what is held is of no use
         if held and held.generation >= self.generation:
             return
         with self._cache_lock:
@@ -516,7 +511,7 @@ class Store:
         if not encoder:
             return False
         held = self._vectors.stamp
-        of_this = held is not None and held.made_by.endswith(encoder)
+        of_this = held and held.store == self.identity and held.made_by.endswith(encoder)
         if not of_this and not self._vectors.load(self.identity, encoder, dim):
             self._vectors.reset(self.identity, encoder, dim)
         since = self._vectors.stamp.generation if self._vectors.stamp else 0
@@ -543,27 +538,48 @@ class Store:
 
     # ── SQLite ────────────────────────────────────────────────────────────────────────────────
 
+    def _connect(self, *, create: bool = False) -> None:
+        """Open the SQLite file, and remember which file that was."""
+        if not self._path.exists() and not create:
+            raise StoreMissing(
+                f"索引がまだありません: {self.folder}\n(No store yet. Run: python -m index)"
+            )
+        with _sqlite_errors(self._path):
+            self._db = sqlite3.connect(
+                self._path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
+            )
+            try:
+                self._db.execute("PRAGMA journal_mode=WAL")
+                self._db.execute("PRAGMA synchronous=NORMAL")  # whole after a crash, with WAL
+                self._db.execute("PRAGMA foreign_keys=ON")
+                if create:
+                    self._create_tables()
+                _get_meta(self._db, "identity")  # fails here if the file is not ours or not whole
+            except BaseException:
+                self._db.close()
+                raise
+        self._file = _file_identity(self._path)
+
     @contextmanager
     def _reading(self) -> Iterator[sqlite3.Connection]:
-        with self._lock, _sqlite_errors(self.folder / FILE_NAME):
-            try:
-                yield self._db
-            finally:
-                if self._db.in_transaction:
-                    self._db.execute("ROLLBACK")
+        with self._lock:
+            if _file_identity(self._path) != self._file:  # made anew by another process
+                self._db.close()
+                self._connect()
+            with _sqlite_errors(self._path):
+                try:
+                    yield self._db
+                finally:
+                    if self._db.in_transaction:
+                        self._db.execute("ROLLBACK")
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
         """All of it or nothing; waits for another process's transaction to end."""
-        with self._lock, _sqlite_errors(self.folder / FILE_NAME):
-            self._db.execute("BEGIN IMMEDIATE")
-            try:
-                yield self._db
-                self._db.execute("COMMIT")
-            except BaseException:
-                if self._db.in_transaction:
-                    self._db.execute("ROLLBACK")
-                raise
+        with self._reading() as db:
+            db.execute("BEGIN IMMEDIATE")
+            yield db  # an error leaves the transaction open, and _reading rolls it back
+            db.execute("COMMIT")
 
     def _meta(self, key: str) -> str:
         with self._reading() as db:
@@ -576,15 +592,15 @@ class Store:
     def _create_tables(self) -> None:
         self._db.execute("BEGIN IMMEDIATE")
         if not self._db.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchone():
-            for statement in _TABLES.split(";"):
-                self._db.execute(statement)
-            for key, value in {
-                **_versions(),
-                "identity": uuid.uuid4().hex,
-                "generation": "0",
-            }.items():
-                _set_meta(self._db, key, value)
+            _create_tables(self._db)
         self._db.execute("COMMIT")
+
+    def clear(self) -> None:
+        """Forget everything, in one transaction; whoever has the store open sees it empty."""
+        with self._transaction() as db:
+            for table in _TABLE_NAMES:
+                db.execute(f"DROP TABLE IF EXISTS {table}")
+            _create_tables(db)
 
 
 def searched_text(context: str, text: str) -> str:
@@ -603,10 +619,20 @@ def set_aside(folder: Path) -> Path:
     return kept
 
 
-def erase(folder: Path) -> None:
-    """Delete the SQLite file of a store, whose content the notes can give again."""
-    for suffix in ("", "-wal", "-shm"):
-        (folder / (FILE_NAME + suffix)).unlink(missing_ok=True)
+def _create_tables(db: sqlite3.Connection) -> None:
+    for statement in _TABLES.split(";"):
+        db.execute(statement)
+    for key, value in {**_versions(), "identity": uuid.uuid4().hex, "generation": "0"}.items():
+        _set_meta(db, key, value)
+
+
+def _file_identity(path: Path) -> tuple[int, int] | None:
+    """Which file a name stands for now; None when there is none."""
+    try:
+        info = path.stat()
+    except OSError:
+        return None
+    return info.st_dev, info.st_ino
 
 
 def _versions() -> dict[str, str]:

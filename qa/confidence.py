@@ -10,8 +10,8 @@ from qa.retrieve import Hit
 
 FEATURES = ("held", "missing", "keyword", "meaning", "margin")
 # Logistic regression, fitted by `python -m benchmarks.fit_confidence` (see benchmarks/README.md).
-INTERCEPT = -3.0
-WEIGHTS = (4.0, -2.0, 1.0, 0.3, 1.0)
+INTERCEPT = -6.227
+WEIGHTS = (6.817, -0.698, -1.619, 0.174, 5.389)
 
 
 def confidence(question: Question, hits: Sequence[Hit]) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 
 
@@ -30,8 +31,9 @@ def auroc(positive: Sequence[float], negative: Sequence[float]) -> float:
     """
     if not positive or not negative:
         return 0.5
-    above = sum((p > n) + 0.5 * (p == n) for p in positive for n in negative)
-    return above / (len(positive) * len(negative))
+    ordered = sorted(negative)
+    below = [(bisect_left(ordered, p) + bisect_right(ordered, p)) / 2 for p in positive]
+    return sum(below) / (len(positive) * len(negative))
 
 
 def mean(values: Sequence[float]) -> float:

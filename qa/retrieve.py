@@ -60,7 +60,9 @@ def retrieve(
 
 
 def search(question: Question, store: Store, k: int) -> list[Hit]:
-    """Both searches of a store, fused; see `retrieve`."""
+    """Both searches of a store, fused; see `retrieve`. Empty for a question without a letter."""
+    if not question.pairs:
+        return []
     keyword = dict(store.search_keywords(question.words, question.pairs, CANDIDATES))
     attainable = 1 + (BM25_K1 + 1) * question.total_weight
     shares = {row: score / attainable for row, score in keyword.items()}
@@ -88,8 +90,6 @@ def fuse(shares: dict[int, float], deviations: dict[int, float]) -> list[tuple[i
 
 def _deviations(question: Question, store: Store, ids: list[int]) -> dict[int, float]:
     """Cosine of the nearest passages and of ids, in standard deviations above the usual cosine."""
-    if not question.text.strip():
-        return {}
     try:
         vector = store.question_vector(question.text)
     except ModelUnavailable as error:

@@ -28,7 +28,9 @@ def dump(store: Path) -> dict[str, list[tuple[object, ...]]]:
     """What a store holds, without ids and times, for comparing two."""
     with sqlite3.connect(store / FILE_NAME) as db:
         content = {
-            "notes": db.execute("SELECT path, sha256, encoding FROM notes ORDER BY path").fetchall(),
+            "notes": db.execute(
+                "SELECT path, sha256, encoding FROM notes ORDER BY path"
+            ).fetchall(),
             "passages": db.execute(
                 "SELECT path, start_line, end_line, heading, text, words, context_words"
                 " FROM passages ORDER BY path, start_line, start"

@@ -13,8 +13,9 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file
 
-from index import default_model as module
-from index.default_model import default_model, dequantise, fingerprint
+from index import e5small as module
+from index.default_model import default_model, fingerprint
+from index.e5small import dequantise
 from index.errors import ModelUnavailable
 
 HIDDEN, INNER, POSITIONS = 32, 64, 8

@@ -22,7 +22,7 @@ ROWS = [
 
 
 def bm25(rows: list[KeywordRow], field: str, term: str) -> dict[int, float]:
-    """Scores of one term by the book; tantivy counts a term's length in tokens, exact when short."""
+    """Scores of one term by the book; tantivy keeps lengths exact while they are short."""
     lengths = {row.id: len(getattr(row, field)) for row in rows}
     average = sum(lengths.values()) / len(rows)
     holding = [row.id for row in rows if term in getattr(row, field)]
@@ -48,7 +48,9 @@ def test_keyword_score_is_bm25(keywords: KeywordIndex) -> None:
     expected = {}
     for row in ROWS:
         parts = [bm25(ROWS, "words", term).get(row.id, 0) for term in word.terms]
-        parts += [CONTEXT_WEIGHT * bm25(ROWS, "context", term).get(row.id, 0) for term in word.terms]
+        parts += [
+            CONTEXT_WEIGHT * bm25(ROWS, "context", term).get(row.id, 0) for term in word.terms
+        ]
         best = max(parts)
         pair = BIGRAM_WEIGHT * bm25(ROWS, "bigrams", "サバ").get(row.id, 0)
         expected[row.id] = best + OTHER_TERMS * (sum(parts) - best) + pair
@@ -97,7 +99,9 @@ def test_vector_search_is_exact(tmp_path: Path) -> None:
     order = np.argsort(-cosines)
     found = index.search(query, 10)
     assert [row for row, _ in found] == [int(ids[5:][at]) for at in order[:10]]
-    assert [c for _, c in found] == pytest.approx([float(cosines[at]) for at in order[:10]], abs=1e-6)
+    assert [c for _, c in found] == pytest.approx(
+        [float(cosines[at]) for at in order[:10]], abs=1e-6
+    )
     assert index.cosines(query, [120, 100]) == {120: pytest.approx(1.0, abs=1e-6)}
     assert index.usual_cosine(query) == pytest.approx((cosines.mean(), cosines.std()), abs=1e-6)
     index.save()

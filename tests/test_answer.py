@@ -1,0 +1,137 @@
+"""Answers: every quote is a literal slice of its note, and a refusal is said as one."""
+
+import json
+from pathlib import Path
+
+import pytest
+from conftest import EXAMPLE, ROOT, SEEDS, SEEDS_NOTE, BigramEncoder, write_notes
+
+from index import build, open_store
+from index.errors import ModelUnavailable
+from index.store import Store
+from qa import Answer, ask, retrieve
+from qa.answer import NOT_FOUND
+
+QUESTIONS = [
+    json.loads(line)
+    for line in (ROOT / "tests/questions/seeds.jsonl").read_text(encoding="utf-8").splitlines()
+]
+
+
+def assert_literal(answer: Answer, notes: Path) -> None:
+    """Each quote stands in the lines it names, and the text says nothing else."""
+    for citation in answer.citations:
+        lines = (notes / citation.path).read_text(encoding="utf-8").split("\n")
+        cited = "\n".join(lines[citation.start_line - 1 : citation.end_line])
+        assert citation.quote in cited
+        assert citation.quote.strip() == citation.quote
+    said = "\n".join(f"{citation.quote} [{citation.n}]" for citation in answer.citations)
+    assert answer.text == (said or NOT_FOUND)
+    assert answer.found == bool(answer.citations)
+
+
+@pytest.mark.model
+def test_the_example_question_cites_both_lines(seeds_store: Store) -> None:
+    answer = ask(EXAMPLE, seeds_store)
+    assert answer.found
+    assert {citation.path for citation in answer.citations} == {SEEDS_NOTE}
+    assert [citation.start_line for citation in answer.citations] == [160, 161]
+    assert "VMotionに対応する機能は現時点でHyper-Vにはない" in answer.citations[0].quote
+    assert "WindowsServer2008R2ではライブマイグレーションを搭載予定" in answer.citations[1].quote
+    assert answer.citations[0].heading[-1] == "仮想化の利用シナリオ"
+
+
+@pytest.mark.model
+def test_every_citation_over_the_users_note_is_literal(seeds_store: Store) -> None:
+    for row in QUESTIONS:
+        assert_literal(ask(row["question"], seeds_store), SEEDS)
+
+
+@pytest.mark.model
+def test_spellings_find_the_same_line(seeds_store: Store) -> None:
+    lines = {
+        retrieve(question, seeds_store)[0].passage.start_line
+        for question in (
+            "サーバ仮想化の落とし穴",
+            "サーバー仮想化の落とし穴",
+            "server仮想化の落とし穴",
+        )
+    }
+    assert lines == {88}
+
+
+def test_the_fewest_lines_are_quoted(store: Store, notes: Path) -> None:
+    answer = ask("サーバを買う費用は？", store)  # the note writes サーバー
+    assert_literal(answer, notes)
+    assert [citation.path for citation in answer.citations] == ["会議.md"]
+    assert answer.citations[0].quote == "新しいサーバーを二台買う。費用は40万円まで。"
+    assert answer.citations[0].heading == ("定例会議", "決定事項")
+
+
+def test_a_bullet_is_quoted_with_what_hangs_on_it(tmp_path: Path, encoder: BigramEncoder) -> None:
+    text = "持ち物\n\n・冬山の装備\n  ・アイゼン\n  ・ピッケル\n・食料\n"
+    folder = write_notes(tmp_path / "notes", {"登山.txt": text})
+    build(folder, tmp_path / "store", encoder=encoder)
+    with open_store(tmp_path / "store", encoder=encoder) as store:
+        answer = ask("冬山の装備は？", store)
+    assert_literal(answer, folder)
+    (citation,) = answer.citations
+    assert (citation.start_line, citation.end_line) == (3, 5)
+    assert citation.quote == "冬山の装備\n  ・アイゼン\n  ・ピッケル"
+
+
+def test_a_refusal_names_the_words_that_are_nowhere(store: Store) -> None:
+    answer = ask("宇宙船の燃料は？", store)
+    assert (answer.found, answer.text, answer.citations) == (False, NOT_FOUND, ())
+    assert set(answer.absent) >= {"宇宙", "燃料"}
+
+
+@pytest.mark.parametrize("question", ["", "  \n", "🍣🍺", "？！", "\x00"])
+def test_nothing_asked_is_answered_with_a_sentence(store: Store, question: str) -> None:
+    answer = ask(question, store)
+    assert not answer.found
+    assert "質問" in answer.text
+    assert retrieve(question, store) == []
+
+
+def test_a_very_long_question_is_searched_by_its_beginning(store: Store) -> None:
+    answer = ask("カレーの作り方は？" + "それと天気。" * 2_000, store)
+    assert answer.hits[0].passage.path == "料理.txt"
+    assert "1,000" in answer.notice
+
+
+def test_a_note_that_changed_is_cited_as_it_is_now(store: Store, notes: Path) -> None:
+    path = notes / "料理.txt"
+    path.write_text("題\n\n" + path.read_text(encoding="utf-8"), encoding="utf-8")
+    answer = ask("カレーの作り方は？", store)
+    assert_literal(answer, notes)
+    assert [(c.start_line, c.changed) for c in answer.citations] == [(3, True)]
+    path.write_text("空っぽになった。\n", encoding="utf-8")
+    answer = ask("カレーの作り方は？", store)
+    assert (answer.found, answer.text) == (False, NOT_FOUND)
+    path.unlink()
+    assert not ask("カレーの作り方は？", store).found
+
+
+def test_a_follow_up_is_completed_from_the_conversation(store: Store) -> None:
+    first = "定例会議の日時は？"
+    assert ask("それはどこ？", store, history=[first]).question == f"{first} それはどこ？"
+    assert ask("カレーの作り方は？", store, history=[first]).question == "カレーの作り方は？"
+
+
+def test_without_its_model_the_store_answers_by_keywords(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(_: object) -> None:
+        raise ModelUnavailable("モデルがありません")
+
+    monkeypatch.setattr(store, "question_vector", broken)
+    answer = ask("カレーの作り方は？", store)
+    assert answer.found
+    assert "キーワードだけ" in answer.notice
+
+
+def test_k_is_checked(store: Store) -> None:
+    assert len(retrieve("サーバー カレー 鍵", store, k=2)) == 2
+    with pytest.raises(ValueError, match="k must be"):
+        retrieve("サーバー", store, k=0)
