@@ -99,7 +99,7 @@ def calibration_error(probabilities: np.ndarray, labels: np.ndarray, bins: int =
     """
     at = np.minimum((probabilities * bins).astype(int), bins - 1)
     return sum(
-        (at == b).mean() * abs(probabilities[at == b].mean() - labels[at == b].mean())
+        float((at == b).mean() * abs(probabilities[at == b].mean() - labels[at == b].mean()))
         for b in range(bins)
         if (at == b).any()
     )

@@ -256,6 +256,16 @@ class Store:
             rows = db.execute("SELECT path, reason FROM skipped ORDER BY path").fetchall()
         return [Skipped(*row) for row in rows]
 
+    def headings(self, limit: int) -> list[str]:
+        """Up to limit innermost headings that many passages stand under, of different notes."""
+        with self._reading() as db:
+            rows = db.execute(
+                "SELECT heading FROM passages WHERE heading != '[]'"
+                " GROUP BY path, heading ORDER BY count(*) DESC, path LIMIT 100"
+            ).fetchall()
+        names = dict.fromkeys(json.loads(heading)[-1] for (heading,) in rows)
+        return [name for name in names if len(name) <= 20][:limit]
+
     def passages(self, ids: Iterable[int]) -> dict[int, Passage]:
         """Passages by id; ids that are gone are left out."""
         found: dict[int, Passage] = {}

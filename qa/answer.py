@@ -110,12 +110,11 @@ class _Line:
     """A candidate for quoting: one line of a hit, or some sentences of a long one."""
 
     hit: int  # rank of its passage, from 0
-    first: int  # line numbers
-    last: int
-    text: str
+    start: int  # offsets in the passage's text
+    end: int
+    heading: tuple[str, ...]  # titles and bullets above it, outermost first
     evidence: tuple[float, ...]  # of each of the question's words in the line itself
     context: tuple[float, ...]  # the same in what stands above it
-    heading: tuple[str, ...]  # titles and bullets above it, outermost first
 
 
 def _citations(question: Question, hits: Sequence[Hit], store: Store) -> tuple[Citation, ...]:
@@ -123,17 +122,16 @@ def _citations(question: Question, hits: Sequence[Hit], store: Store) -> tuple[C
     citations: list[Citation] = []
     for line in choose(question, hits):
         passage = hits[line.hit].passage
+        quote = passage.text[line.start : line.end]
+        expected = passage.start_line + passage.text.count("\n", 0, line.start)
         current = read_back(store, passage.path)
-        if current is None:
+        first = current and _locate(current[0], quote, expected)
+        if not current or not first:
             continue
-        note, changed = current
-        place = _locate(note, line)
-        if place is None:
-            continue
-        first, last = place
+        last = first + quote.count("\n")
         number = len(citations) + 1
         citations.append(
-            Citation(number, passage.path, first, last, line.heading, line.text, changed)
+            Citation(number, passage.path, first, last, line.heading, quote, current[1])
         )
     return tuple(citations)
 
@@ -159,7 +157,7 @@ def choose(question: Question, hits: Sequence[Hit]) -> list[_Line]:
             for own, above in zip(line.evidence, line.context, strict=True)
         ]
         share = _weighted(question, held)
-        return share + hits[line.hit].score, share, -line.first
+        return share + hits[line.hit].score, share, -line.start
 
     best = max(lines, key=worth)
     chosen = [best]
@@ -170,71 +168,79 @@ def choose(question: Question, hits: Sequence[Hit]) -> list[_Line]:
             more = [max(new - old, 0.0) for new, old in zip(line.evidence, held, strict=True)]
             return _weighted(question, more)
 
-        further = max(lines, key=lambda line: (gain(line), -line.hit, -line.first))
+        further = max(lines, key=lambda line: (gain(line), -line.hit, -line.start))
         if gain(further) < NEW_EVIDENCE:
             break
         chosen.append(further)
         held = [max(pair) for pair in zip(held, further.evidence, strict=True)]
-    chosen.sort(key=lambda line: (line.hit != best.hit, line.hit, line.first))  # as it is read
-    return _without_overlap([_with_children(line, hits[line.hit]) for line in chosen])
+    chosen.sort(key=lambda line: (line.hit != best.hit, line.hit, line.start))  # as it is read
+    return _joined([_with_children(line, hits[line.hit]) for line in chosen], hits)
 
 
 def _lines(question: Question, rank: int, hit: Hit) -> list[_Line]:
     passage = hit.passage
     parents: list[tuple[int, str]] = []  # bullets above the line at hand: (indent, label)
     found: list[_Line] = []
-    for number, text in enumerate(passage.text.split("\n"), start=passage.start_line):
+    offset = 0
+    for text in passage.text.split("\n"):
         body = text.strip()
-        if not body:
-            continue
-        indent = len(text) - len(text.lstrip())
-        parents = [parent for parent in parents if parent[0] < indent]
-        heading = (*passage.heading, *(parent for _, parent in parents))
-        context = content(" ".join(heading))
-        around = tuple(evidence(word, context) for word in question.words)
-        pieces = sentence_pieces(body, LONG_LINE) if len(body) > LONG_LINE else [(0, len(body))]
-        for start, end in pieces:
-            piece = strip_bullet(body[start:end].strip())
-            if piece:
-                held = tuple(evidence(word, content(piece)) for word in question.words)
-                found.append(_Line(rank, number, number, piece, held, around, heading))
-        parents.append((indent, label(body)))
+        if body:
+            indent = text.index(body)
+            parents = [parent for parent in parents if parent[0] < indent]
+            heading = (*passage.heading, *(name for _, name in parents))
+            above = content(" ".join(heading))
+            context = tuple(evidence(word, above) for word in question.words)
+            for start, end in _quotable(body):
+                held = content(body[start:end])
+                own = tuple(evidence(word, held) for word in question.words)
+                at = offset + indent
+                found.append(_Line(rank, at + start, at + end, heading, own, context))
+            parents.append((indent, label(body)))
+        offset += len(text) + 1
     return found
+
+
+def _quotable(body: str) -> list[tuple[int, int]]:
+    """Start and end of what may be quoted of a line: all of it, or some sentences of a long one."""
+    pieces = sentence_pieces(body, LONG_LINE) if len(body) > LONG_LINE else [(0, len(body))]
+    spans = []
+    for start, end in pieces:
+        piece = strip_bullet(body[start:end].strip())
+        if piece:
+            at = body.index(piece, start)
+            spans.append((at, at + len(piece)))
+    return spans
 
 
 def _with_children(line: _Line, hit: Hit) -> _Line:
     """A bullet with the bullets below it: a heading of a list is no answer without the list."""
-    texts = hit.passage.text.split("\n")
-    at = line.first - hit.passage.start_line
-    indent = len(texts[at]) - len(texts[at].lstrip())
-    last = at
-    for below in range(at + 1, len(texts)):
-        text = texts[below]
-        if text.strip() and len(text) - len(text.lstrip()) <= indent:
-            break
-        last = below if text.strip() else last
-    if last == at or not texts[at].strip().endswith(line.text):
+    text = hit.passage.text
+    begin = text.rfind("\n", 0, line.start) + 1
+    rest = text[begin:].split("\n")
+    if begin + len(rest[0].rstrip()) != line.end:  # sentences from within a long line
         return line
-    whole = "\n".join([line.text, *texts[at + 1 : last + 1]]).rstrip()
-    return replace(line, last=hit.passage.start_line + last, text=whole)
+    indent = len(rest[0]) - len(rest[0].lstrip())
+    end, offset = line.end, begin + len(rest[0]) + 1
+    for below in rest[1:]:
+        if below.strip():
+            if len(below) - len(below.lstrip()) <= indent:
+                break
+            end = offset + len(below.rstrip())
+        offset += len(below) + 1
+    return replace(line, end=end)
 
 
-def _without_overlap(lines: Sequence[_Line]) -> list[_Line]:
-    """Lines that no other chosen one holds already, in the order chosen."""
-    kept: list[_Line] = []
+def _joined(lines: Sequence[_Line], hits: Sequence[Hit]) -> list[_Line]:
+    """Lines with those made one that overlap, or are sentences side by side in one line."""
+    joined: list[_Line] = []
     for line in lines:
-        inside = any(
-            other is not line
-            and other.hit == line.hit
-            and other.first <= line.first
-            and line.last <= other.last
-            and line.text in other.text
-            and (other.text != line.text or other in kept)
-            for other in lines
-        )
-        if not inside:
-            kept.append(line)
-    return kept
+        before = joined[-1] if joined and joined[-1].hit == line.hit else None
+        between = hits[line.hit].passage.text[before.end : line.start] if before else "|"
+        if before and (line.start <= before.end or (not between.strip() and "\n" not in between)):
+            joined[-1] = replace(before, end=max(before.end, line.end))
+        else:
+            joined.append(line)
+    return joined
 
 
 def _weighted(question: Question, shares: Sequence[float]) -> float:
@@ -263,18 +269,12 @@ def _read_file(file: Path, path: str, size: int, mtime_ns: int) -> Note:
     return read_note(file.parent, NoteFile(path, file.name, size, mtime_ns))
 
 
-def _locate(note: Note, line: _Line) -> tuple[int, int] | None:
-    """First and last line of a quote in a note: where it was, else wherever it stands now."""
-    height = line.text.count("\n")
-    lines = note.lines
-    expected = "\n".join(lines[line.first - 1 : line.first + height])
-    if line.text in expected:
-        return line.first, line.first + height
-    at = note.text.find(line.text)
-    if at < 0:
-        return None
-    first = note.text.count("\n", 0, at) + 1
-    return first, first + height
+def _locate(note: Note, quote: str, expected: int) -> int | None:
+    """First line of a quote in a note: where it was, else wherever it stands now, else None."""
+    if quote in "\n".join(note.lines[expected - 1 : expected + quote.count("\n")]):
+        return expected
+    at = note.text.find(quote)
+    return note.text.count("\n", 0, at) + 1 if at >= 0 else None
 
 
 def _notice(question: str, store: Store, hits: Sequence[Hit]) -> str:
@@ -285,13 +285,13 @@ def _notice(question: str, store: Store, hits: Sequence[Hit]) -> str:
             f"質問が長いので、はじめの {MAX_CHARS:,} 文字で探しました "
             f"(only the first {MAX_CHARS:,} characters were searched)"
         )
-    if hits and all(hit.meaning is None for hit in hits):
-        notices.append("キーワードだけで探しました (searched by keywords only)")
     counts = store.counts()
     if counts.encoded < counts.passages:
         notices.append(
             f"意味検索の準備中 {counts.encoded:,}/{counts.passages:,} (vectors are being made)"
         )
+    elif hits and all(hit.meaning is None for hit in hits):
+        notices.append("意味検索の準備がまだなので、言葉だけで探しました (searched by words only)")
     return "; ".join(notices)
 
 

@@ -1,7 +1,7 @@
 """Asking while the index is brought up to date behind: what a chat keeps for its reader.
 
-    Desk.start ▶ build on a thread of its own, then load the model
-    Desk.ask   ▶ an answer from what is indexed so far: keywords at once, meaning when it is ready
+Desk.start ▶ build on a thread of its own, then load the model
+Desk.ask   ▶ an answer from what is indexed so far: keywords at once, meaning when it is ready
 """
 
 from __future__ import annotations
@@ -17,9 +17,16 @@ from index.build import build
 from index.encoder import load_encoder
 from index.errors import ModelUnavailable, NotesError, StoreDamaged, StoreMismatch, StoreMissing
 from index.notes import Skipped, check_folder
+from index.settings import SEEDS
 from index.store import Store, open_store
 from qa.answer import Answer, ask
 
+SEEDS_EXAMPLES = (
+    "Hyper-Vのライブマイグレーション対応は？",
+    "サーバー仮想化の落とし穴は？",
+    "セミナーの会場はどこでしたか？",
+)
+EXAMPLES = 3  # as many as fit a line
 FIRST_STORE_SECONDS = 10.0  # how long a question waits for the first notes of a new store
 
 log = logging.getLogger(__name__)
@@ -81,6 +88,16 @@ class Desk:
             self.close()
             self.start()
             return ask(question, self._store(), history=history)
+
+    def examples(self) -> list[str]:
+        """Questions to begin with: for the note that comes along, else from the notes' headings."""
+        if self.notes == SEEDS:
+            return list(SEEDS_EXAMPLES)
+        try:
+            headings = self._store(wait=False).headings(EXAMPLES)
+        except NotesError:
+            return []
+        return [f"{heading}は？" for heading in headings]
 
     def status(self) -> Status:
         """How far the index is."""

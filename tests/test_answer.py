@@ -128,7 +128,7 @@ def test_without_its_model_the_store_answers_by_keywords(
     monkeypatch.setattr(store, "question_vector", broken)
     answer = ask("カレーの作り方は？", store)
     assert answer.found
-    assert "キーワードだけ" in answer.notice
+    assert "言葉だけ" in answer.notice
 
 
 def test_k_is_checked(store: Store) -> None:

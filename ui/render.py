@@ -1,6 +1,6 @@
 """Answers as HTML: question → user message, Answer → quoted lines, then a card for each source.
 
-Whatever comes from a note, a file name or the reader becomes HTML in ``_safe`` and nowhere else.
+Whatever comes from a note, a file name or the reader becomes HTML in `_safe` and nowhere else.
 Gradio shows this HTML as it is (no Markdown, no LaTeX); its sanitiser and the page's
 Content-Security-Policy only stand behind it.
 """
@@ -8,13 +8,16 @@ Content-Security-Policy only stand behind it.
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-from qa import Answer, Citation, Passage
+from index.passages import Passage
+from qa import Answer, Citation
+from qa.desk import Status
+from qa.show import NEAREST
 
 SHOWN = 1000  # characters of a question repeated in the chat, so that a pasted book stays readable
 SIGN = re.compile(r"[!-/:-@\[-`{-~]")  # ASCII punctuation: all of HTML's and Markdown's signs
+LISTED = 20  # skipped files named under the status line; python -m index names them all
 WAIT = "ノートを見ています…"
 SORRY = "答えを作れませんでした。もう一度たずねるか、別の聞き方をしてみてください。"
 
@@ -26,21 +29,6 @@ class Turn:
     question: str
     answer: Answer | None = None
     error: str = ""
-
-
-@dataclass(frozen=True)
-class Status:
-    """What is indexed so far. All notes answer by keyword; ``encoded`` passages also by meaning."""
-
-    notes: int
-    passages: int
-    encoded: int
-    error: str = ""
-
-    @property
-    def busy(self) -> bool:
-        """Whether the index is still being built."""
-        return not self.error and self.encoded < self.passages
 
 
 def _safe(text: str) -> str:
@@ -57,18 +45,17 @@ def _lines(place: Passage | Citation) -> str:
 
 
 def _where(passage: Passage, lines: str) -> str:
-    """「file › heading › 12–14行」; a heading that only repeats the file's name is left out."""
-    headings = (name for name in passage.heading if name != Path(passage.path).stem)
-    names = (f"<bdi>{_safe(name)}</bdi>" for name in (passage.path, *headings))
+    """「file › heading › 12–14行」."""
+    names = (f"<bdi>{_safe(name)}</bdi>" for name in (passage.path, *passage.heading))
     return " › ".join([*names, f"<span>{lines}</span>"])
 
 
 def _marked(passage: Passage, citations: Sequence[Citation]) -> str:
     """The passage's text with the quotes marked; where quotes overlap, one mark holds them."""
-    text, lines = passage.text, passage.text.splitlines(keepends=True)
+    text, lines = passage.text, passage.text.split("\n")
     quoted: set[int] = set()
     for cited in citations:
-        before = sum(len(line) for line in lines[: cited.start_line - passage.start_line])
+        before = sum(len(line) + 1 for line in lines[: cited.start_line - passage.start_line])
         start = text.find(cited.quote, before)
         quoted.update(range(start, start + len(cited.quote)) if start >= 0 else ())
     parts, start = [], 0
@@ -98,27 +85,27 @@ def _holder(cited: Citation, answer: Answer) -> Passage:
         inside = passage.start_line <= cited.start_line <= cited.end_line <= passage.end_line
         if inside and passage.path == cited.path:
             return passage
-    return Passage(cited.path, cited.start_line, cited.end_line, cited.heading, cited.quote)
+    return Passage(cited.path, cited.start_line, cited.end_line, cited.heading, cited.quote, 0)
 
 
-def _with_links(line: str, answer: Answer, turn: int) -> str:
-    """A line of the answer; only the markers at its end are links, a note's own [1] is text."""
-    text = re.sub(r"(\s*\[\d+\])+$", "", line)
-    quotes = {str(cited.n): cited.quote for cited in answer.citations}
-    links = [
-        f' <a class="cite" href="#cite-{turn}-{n}" title="{_safe(quotes[n])}">[{n}]</a>'
-        for n in re.findall(r"\d+", line[len(text) :])
-        if n in quotes
-    ]
-    return f"<p>{_safe(text)}{''.join(links)}</p>"
+def _quoted(citation: Citation, turn: int) -> str:
+    """A quote and its number, which leads to the card; a [1] of the note's own stays text."""
+    link = f'<a class="cite" href="#cite-{turn}-{citation.n}">[{citation.n}]</a>'
+    return f"<p>{_safe(citation.quote)} {link}</p>"
 
 
-def answer_html(answer: Answer, turn: int) -> str:
-    """An answer and, under it, its sources; ``turn`` keeps the anchors of one chat apart."""
-    parts = [_with_links(line, answer, turn) for line in answer.text.splitlines()]
-    if answer.absent:
-        words = "".join(f"「{_safe(word)}」" for word in answer.absent)
-        parts.append(f"<p>どのノートにもないことば: {words}</p>")
+def answer_html(answer: Answer, question: str, turn: int) -> str:
+    """An answer and, under it, its sources; `turn` keeps the anchors of one chat apart."""
+    parts = [_quoted(citation, turn) for citation in answer.citations]
+    if answer.question != question:
+        parts.insert(0, f'<p class="notice">探した質問: {_safe(answer.question)}</p>')
+    if not answer.found:
+        parts.append(f"<p>{_safe(answer.text)}</p>")
+        if answer.absent:
+            words = "".join(f"「{_safe(word)}」" for word in answer.absent)
+            parts.append(f"<p>どのノートにもない言葉: {words}</p>")
+    if answer.notice:
+        parts.append(f'<p class="notice">{_safe(answer.notice)}</p>')
     cited: dict[Passage, list[Citation]] = {}
     for citation in answer.citations:
         cited.setdefault(_holder(citation, answer), []).append(citation)
@@ -128,7 +115,7 @@ def answer_html(answer: Answer, turn: int) -> str:
         summary = f"<summary>ほかに近い箇所 {len(others)}件</summary>"
         parts.append(f"<details>{summary}{''.join(others)}</details>")
     elif others:
-        parts += ["<h2>答えではありませんが、近い箇所</h2>", *others]
+        parts += ["<h2>答えではありませんが、近い箇所</h2>", *others[:NEAREST]]
     return "".join(parts)
 
 
@@ -139,7 +126,7 @@ def messages(turns: Sequence[Turn]) -> list[dict[str, Any]]:
         question = turn.question[:SHOWN] + ("…" if len(turn.question) > SHOWN else "")
         shown.append(("user", f"<p>{_safe(question)}</p>"))
         if turn.answer:
-            shown.append(("assistant", answer_html(turn.answer, number)))
+            shown.append(("assistant", answer_html(turn.answer, turn.question, number)))
         elif turn.error:
             shown.append(("assistant", f"<p>{SORRY}</p><p><code>{_safe(turn.error)}</code></p>"))
         else:
@@ -148,10 +135,22 @@ def messages(turns: Sequence[Turn]) -> list[dict[str, Any]]:
 
 
 def status_html(status: Status) -> str:
-    """One line: what is indexed, and how far the search by meaning has come."""
-    if status.error:
-        return f'<p role="status">索引を作れませんでした: {_safe(status.error)}</p>'
+    """What is indexed, how far the search by meaning has come, and what was not read and why."""
     line = f"ノート {status.notes:,}件 ・ 箇所 {status.passages:,}件"
-    if status.busy:
+    if status.busy and not status.passages:
+        line = "ノートを読んでいます…"
+    elif status.encoded < status.passages:
         line += f" ・ 意味検索の準備中 {status.encoded:,}/{status.passages:,}"
-    return f'<p role="status">{line}</p>'
+    elif status.busy:  # the model is loading
+        line += " ・ 意味検索の準備中"
+    parts = [f'<p role="status">{line}</p>']
+    if status.error:
+        parts.append(f'<p class="notice">{_safe(status.error)}</p>')
+    if status.skipped:
+        items = "".join(
+            f"<li>{_safe(item.path)}: {_safe(item.reason)}</li>" for item in status.skipped[:LISTED]
+        )
+        more = "<li>…</li>" if len(status.skipped) > LISTED else ""
+        summary = f"<summary>読まなかったもの {len(status.skipped):,}件</summary>"
+        parts.append(f"<details>{summary}<ul>{items}{more}</ul></details>")
+    return "".join(parts)

@@ -1,0 +1,256 @@
+"""The chat in a real browser: Debian's Chromium against the real page, server and store."""
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from conftest import EXAMPLE, ROOT, SEEDS, BigramEncoder, write_notes
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+from test_commands import OFFLINE
+
+import app
+from index import build, open_store
+from index.store import Store
+from qa import Answer, ask
+from qa.desk import Desk, Status
+from ui.server import chat_server, listen
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+needs_chromium = pytest.mark.skipif(
+    CHROMIUM is None, reason="Chromium がありません: sudo apt install chromium fonts-noto-cjk"
+)
+BOX = "#question textarea"
+EVIL_NAME = "<img src=x onerror=alert(1)> **太字**.md"
+EVIL = (
+    "危険な行 <script>alert(2)</script> <img src=x onerror=alert(3)> <img src=http://example.com/>"
+    " [飛ぶ](javascript:alert(4)) **太字** $x^2$ $$y$$ <details open ontoggle=alert(5)>"
+    " &lt;b&gt; `code` {{1+1}} ${1+1} [1] 😀\tタブ"
+)
+
+
+@contextmanager
+def serving(ask: Callable[..., Answer], status: Callable[[], Status]) -> Iterator[str]:
+    """The chat on a free port, for as long as the block runs; gives its address."""
+    listener = listen("127.0.0.1", 0)
+    servers = []
+
+    def run() -> None:  # made there too: Playwright keeps an event loop running in this thread
+        examples = [EXAMPLE, "BYOCとは？"]
+        servers.append(chat_server(lambda: app.build_page(ask, status, examples), "127.0.0.1"))
+        servers[0].run(sockets=[listener])
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}/"
+    finally:
+        servers[0].should_exit = True
+        thread.join(timeout=10)
+        listener.close()
+    assert not thread.is_alive()
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as play:
+        flags = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+        browser = play.chromium.launch(executable_path=CHROMIUM, args=flags)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="session")
+def seeds_chat(seeds_store: Store) -> Iterator[str]:
+    """The user's note behind the real desk and model."""
+    desk = Desk(SEEDS, seeds_store.folder)
+    desk.start()
+    with serving(desk.ask, desk.status) as address:
+        while desk.status().busy:
+            time.sleep(0.1)
+        yield address
+    desk.close()
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    """A page that fails the test when anything is asked of another host, or a dialog opens."""
+    context = browser.new_context(locale="ja-JP", viewport={"width": 1100, "height": 900})
+    opened = context.new_page()
+    abroad: list[str] = []
+    context.on(
+        "request",
+        lambda request: (
+            None
+            if request.url.startswith(("http://127.0.0.1:", "data:", "blob:"))
+            else abroad.append(request.url)
+        ),
+    )
+    dialogs: list[str] = []
+    opened.on("dialog", lambda dialog: (dialogs.append(dialog.message), dialog.dismiss()))
+    yield opened
+    context.close()
+    assert abroad == []
+    assert dialogs == []
+
+
+def send(page: Page, question: str) -> None:
+    page.fill(BOX, question)
+    page.press(BOX, "Enter")
+
+
+@needs_chromium
+@pytest.mark.model
+def test_the_example_is_answered_with_its_sources(page: Page, seeds_chat: str) -> None:
+    page.goto(seeds_chat)
+    page.get_by_role("button", name=EXAMPLE).click()
+    marks = page.locator(".card mark")
+    expect(marks).to_have_count(2)
+    expect(marks.nth(0)).to_contain_text("VMotionに対応する機能は現時点でHyper-Vにはない")
+    expect(marks.nth(1)).to_contain_text("WindowsServer2008R2ではライブマイグレーションを搭載予定")
+    card = page.locator(".card").first
+    expect(card).to_contain_text("仮想化集中セミナー参加メモ.txt › ")
+    expect(card).to_contain_text("160行、161行")
+    page.locator("a.cite", has_text="[2]").click()
+    expect(card).to_be_focused()
+
+    send(page, "カレーの作り方を教えて")
+    last = page.locator(".bot-row").last
+    expect(last).to_contain_text("ノートには見つかりませんでした")
+    expect(last).to_contain_text("「カレー」")
+    expect(last).to_contain_text("答えではありませんが、近い箇所")
+    expect(last.locator("mark")).to_have_count(0)
+
+
+@needs_chromium
+@pytest.mark.model
+def test_keys_and_odd_questions(page: Page, seeds_chat: str) -> None:
+    page.goto(seeds_chat)
+    page.press(BOX, "Enter")
+    page.type(BOX, "一行目")
+    page.press(BOX, "Shift+Enter")
+    page.type(BOX, "変換中")
+    page.evaluate(
+        """() => {  // the Enter that confirms a conversion: in Chromium's order, then in Safari's
+          const box = document.querySelector("#question textarea");
+          const key = (type, init) => box.dispatchEvent(new KeyboardEvent(
+            type, { key: "Enter", code: "Enter", bubbles: true, cancelable: true, ...init }));
+          const composition = (type) =>
+            box.dispatchEvent(new CompositionEvent(type, { bubbles: true, data: "変換" }));
+          composition("compositionstart");
+          key("keydown", { isComposing: true, keyCode: 229 });
+          key("keypress", { isComposing: true });
+          composition("compositionend");
+          composition("compositionstart"); composition("compositionend");
+          key("keydown", { keyCode: 229 }); key("keypress", { keyCode: 13 });
+        }"""
+    )
+    page.wait_for_timeout(500)
+    expect(page.locator(BOX)).to_have_value("一行目\n変換中")
+    expect(page.locator(".message-row")).to_have_count(0)
+
+    send(page, "😀😀😀")
+    expect(page.locator(".bot-row").last).to_contain_text("探せる言葉がありません")
+    send(page, "Xenとは？" + "あ" * 100_000)
+    expect(page.locator(".bot-row").last).to_contain_text("1,000")
+    send(page, "BYOCとは？")
+    expect(page.locator(".bot-row").last.locator("mark").first).to_contain_text("BYOC")
+
+
+@needs_chromium
+def test_a_note_full_of_markup_is_shown_as_text(
+    page: Page, tmp_path: Path, encoder: BigramEncoder
+) -> None:
+    folder = write_notes(tmp_path / "notes", {EVIL_NAME: f"{EVIL}\n", "長い.txt": "長い行" * 1_700})
+    build(folder, tmp_path / "store", encoder=encoder)
+    with (
+        open_store(tmp_path / "store", encoder=encoder) as store,
+        serving(lambda question, history: ask(question, store), Status) as address,
+    ):
+        page.goto(address)
+        question = f"危険な行は？ {EVIL}"
+        send(page, question)
+        card = page.locator(".card").first
+        expect(card.locator("pre")).to_have_text(EVIL)
+        assert "".join(card.locator("mark").all_text_contents()) in EVIL
+        expect(card.locator("header")).to_contain_text(EVIL_NAME)
+        expect(page.locator(".user-row .md").first).to_have_text(question)
+        made = page.locator("#chat .md :is(script, img, iframe, code, strong, details[ontoggle])")
+        expect(made).to_have_count(0)
+        hrefs = page.locator("#chat .md a").evaluate_all(
+            "all => all.map(a => a.getAttribute('href'))"
+        )
+        assert set(hrefs) == {"#cite-1-1"}
+        send(page, "長い行")
+        expect(page.locator(".bot-row").last.locator("mark").first).to_contain_text("長い行")
+
+
+@needs_chromium
+def test_a_question_that_fails_leaves_the_chat_usable(
+    page: Page, store: Store, caplog: pytest.LogCaptureFixture
+) -> None:
+    def failing(question: str, history: list[str]) -> Answer:
+        if "壊" in question:
+            raise RuntimeError("<b>わざと</b>")
+        return ask(question, store)
+
+    with serving(failing, Status) as address:
+        page.goto(address)
+        send(page, "壊して")
+        expect(page.locator(".bot-row").last).to_contain_text("RuntimeError: <b>わざと</b>")
+        send(page, "カレーの作り方は？")
+        expect(page.locator(".bot-row").last.locator("mark").first).to_contain_text("カレー")
+    assert "わざと" in caplog.text
+
+
+@needs_chromium
+@pytest.mark.model
+def test_it_fits_a_phone(browser: Browser, seeds_chat: str) -> None:
+    page = browser.new_page(viewport={"width": 390, "height": 844})
+    page.goto(seeds_chat)
+    send(page, EXAMPLE)
+    expect(page.locator(".card mark").first).to_be_visible()
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    page.close()
+
+
+@pytest.mark.model
+def test_the_command_opens_no_connection_and_ends_quietly(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = str(free.getsockname()[1])
+    with subprocess.Popen(
+        [sys.executable, "-c", OFFLINE, "app", "--store", str(tmp_path / "store"), "--port", port],
+        cwd=ROOT,
+        env={**os.environ, "http_proxy": "http://127.0.0.1:9", "HF_HUB_OFFLINE": "0"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        assert f"http://127.0.0.1:{port}" in process.stdout.readline()
+        assert reachable(port, "127.0.0.1") == b"HTTP/1.1 200"
+        assert reachable(port, "evil.example") == b"HTTP/1.1 400"  # a name pointed at this machine
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=60)
+    assert process.returncode == 0
+    assert errors == ""
+
+
+def reachable(port: str, host: str) -> bytes:
+    """The status line's beginning for a request of the page under a host name."""
+    for _ in range(100):
+        try:
+            with socket.create_connection(("127.0.0.1", int(port)), timeout=30) as client:
+                client.sendall(f"GET / HTTP/1.1\r\nHost: {host}\r\n\r\n".encode())
+                return client.recv(12)
+        except ConnectionRefusedError:
+            time.sleep(0.1)
+    return b""

@@ -1,0 +1,93 @@
+"""The chat's desk: it answers while the index is made, and goes on when the store is replaced."""
+
+import shutil
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from conftest import BigramEncoder
+
+import index.encoder
+from index import build
+from qa.desk import Desk
+
+
+@pytest.fixture
+def model_gate(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
+    """The model loads, as a BigramEncoder, only once this is set."""
+    gate = threading.Event()
+    encoder = BigramEncoder()
+
+    def load(_: str) -> BigramEncoder:
+        gate.wait(30)
+        return encoder
+
+    monkeypatch.setattr(index.encoder, "_load", load)
+    monkeypatch.setattr(index.encoder, "_loaded", {})
+    yield gate
+    gate.set()
+
+
+@pytest.fixture
+def desk(notes: Path, store_folder: Path, model_gate: threading.Event) -> Iterator[Desk]:
+    opened = Desk(notes, store_folder)
+    opened.start()
+    yield opened
+    model_gate.set()
+    wait_until_idle(opened)
+    opened.close()
+
+
+def wait_until_idle(desk: Desk) -> None:
+    for _ in range(600):
+        if not desk.status().busy:
+            return
+        time.sleep(0.05)
+    raise TimeoutError
+
+
+def test_keywords_answer_before_the_model_is_there(desk: Desk, model_gate: threading.Event) -> None:
+    answer = desk.ask("カレーの作り方は？")
+    assert answer.found
+    assert "意味検索の準備中 0/" in answer.notice
+    status = desk.status()
+    assert (status.notes, status.encoded, status.busy) == (3, 0, True)
+    model_gate.set()
+    wait_until_idle(desk)
+    answer = desk.ask("カレーの作り方は？")
+    assert answer.notice == ""
+    assert answer.hits[0].meaning is not None
+
+
+@pytest.mark.parametrize("how", ["updated", "rebuilt", "deleted", "damaged"])
+def test_the_next_question_sees_what_happened_to_the_store(
+    desk: Desk, notes: Path, store_folder: Path, model_gate: threading.Event, how: str
+) -> None:
+    model_gate.set()
+    wait_until_idle(desk)
+    assert desk.ask("カレーの作り方は？").found
+    (notes / "猫.txt").write_text("猫はコタツで丸くなる。\n", encoding="utf-8")
+    if how in ("updated", "rebuilt"):
+        build(notes, store_folder, encoder=BigramEncoder(), rebuild=how == "rebuilt")
+    elif how == "deleted":
+        shutil.rmtree(store_folder)
+    else:
+        (store_folder / "store.sqlite3").write_bytes(b"damaged" * 1000)
+        for name in ("store.sqlite3-wal", "store.sqlite3-shm"):
+            (store_folder / name).unlink(missing_ok=True)
+    answer = desk.ask("猫はどこで丸くなる？")
+    assert [citation.path for citation in answer.citations] == ["猫.txt"]
+    wait_until_idle(desk)
+    assert desk.status().notes == 4
+
+
+def test_what_is_missing_is_told_in_the_status(notes: Path, store_folder: Path) -> None:
+    (notes / "絵.png").write_bytes(b"\x89PNG")
+    desk = Desk(notes, store_folder)
+    build(notes, store_folder, encoder=BigramEncoder())
+    status = desk.status()
+    assert [item.path for item in status.skipped] == ["絵.png"]
+    assert desk.examples() == ["定例会議は？", "引越しの準備は？", "決定事項は？"]
+    desk.close()

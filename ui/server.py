@@ -1,0 +1,129 @@
+"""The chat's web server: which hosts may be spoken to, what a page may load, how it stops.
+
+listen → chat_server → web_app (headers, host check) → the Gradio page. Gradio's own `launch` is not
+used: it calls itself through HTTP_PROXY, prints, and looks for another port.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import socket
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from index.errors import NotesError
+
+if TYPE_CHECKING:
+    import gradio as gr
+    import uvicorn
+    from fastapi import FastAPI
+
+ASSETS = Path(__file__).parent
+LOOPBACK = ("127.0.0.1", "localhost")
+POLICY = (  # nothing from another host, and no script but Gradio's files and the page's own (nonce)
+    "default-src 'self'; script-src 'self' 'nonce-{}'; style-src 'self' 'unsafe-inline'; "
+    "img-src 'self' data: blob:; object-src 'none'; base-uri 'self'; form-action 'self'; "
+    "frame-ancestors 'none'"
+)
+FONTS = ["Noto Sans JP", "Noto Sans CJK JP", "Hiragino Sans", "Yu Gothic UI", "sans-serif"]
+
+
+class PortTaken(NotesError):
+    """Raised when the chat cannot listen where it was told to."""
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A listening socket, taken first of all so that a busy port is told at once.
+
+    Raises:
+        PortTaken: the port is in use or out of range, or the host is not this machine's.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family)
+    except (OSError, OverflowError) as error:
+        reason = str(error.args[-1]).partition(" (while")[0].rstrip(".")
+        raise PortTaken(
+            f"{host}:{port} は使えません: {reason}。--port で別の番号を選んでください。\n"
+            f"(Cannot listen there; choose another --port.)"
+        ) from error
+
+
+def web_app(page: gr.Blocks, host: str) -> FastAPI:
+    """The page as an ASGI app that loads nothing from, and sends nothing to, another host."""
+    import gradio as gr
+    from fastapi import FastAPI
+    from fastapi.responses import FileResponse
+    from starlette.datastructures import MutableHeaders
+    from starlette.middleware.trustedhost import TrustedHostMiddleware
+    from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+    def guarded(inner: ASGIApp) -> ASGIApp:
+        async def outer(scope: Scope, receive: Receive, send: Send) -> None:
+            nonce, is_page = secrets.token_urlsafe(16), scope.get("path") == "/"
+            if is_page:  # uncompressed, so that its inline scripts can be given the nonce
+                plain = [pair for pair in scope["headers"] if pair[0] != b"accept-encoding"]
+                scope = {**scope, "headers": plain}
+
+            async def send_guarded(message: Message) -> None:
+                if message["type"] == "http.response.start":
+                    headers = MutableHeaders(scope=message)
+                    headers["Content-Security-Policy"] = POLICY.format(nonce)
+                    headers["Referrer-Policy"] = "no-referrer"
+                    headers["X-Content-Type-Options"] = "nosniff"
+                    if is_page:
+                        del headers["Content-Length"]
+                elif is_page and message["type"] == "http.response.body":
+                    marked = f'<script nonce="{nonce}"'.encode()
+                    message["body"] = message.get("body", b"").replace(b"<script", marked)
+                await send(message)
+
+            await inner(scope, receive, send_guarded)
+
+        return outer
+
+    app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)  # its own pages load from a CDN
+    if host in LOOPBACK:  # else a web site whose name is pointed at 127.0.0.1 could read the notes
+        app.add_middleware(TrustedHostMiddleware, allowed_hosts=list(LOOPBACK))
+    app.add_middleware(guarded)
+
+    @app.get("/ui/{name}")
+    def asset(name: Literal["chat.css", "chat.js"]) -> FileResponse:
+        return FileResponse(ASSETS / name, headers={"Cache-Control": "no-cache"})
+
+    mounted: FastAPI = gr.mount_gradio_app(
+        app,
+        page,
+        "/",
+        theme=gr.themes.Base(font=FONTS, font_mono=FONTS),
+        head='<link rel="stylesheet" href="/ui/chat.css"><script src="/ui/chat.js"></script>',
+        footer_links=[],
+        run_history=False,
+        show_error=False,
+        enable_monitoring=False,
+        mcp_server=False,
+        ssr_mode=False,
+        pwa=False,
+    )
+    return mounted
+
+
+def chat_server(build_page: Callable[[], gr.Blocks], host: str) -> uvicorn.Server:
+    """The chat, ready to `run(sockets=[listener])` until its `should_exit` is set."""
+    import uvicorn
+
+    async def make() -> FastAPI:  # outside a loop Gradio opens loops of its own, never closed
+        return web_app(build_page(), host)
+
+    app = asyncio.run(make())
+
+    class Server(uvicorn.Server):
+        async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+            for route in app.routes:  # every open tab holds a stream; else the stop waits for them
+                if stop := getattr(getattr(route, "app", None), "stop_event", None):
+                    stop.set()
+            await super().shutdown(sockets)
+
+    return Server(uvicorn.Config(app, log_level="warning", ws="none", timeout_graceful_shutdown=2))
