@@ -14,7 +14,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 ROOT = Path(__file__).resolve().parent.parent
 PORT = "7869"  # not the chat's own, which may be open
@@ -50,7 +50,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def pictures(browser: Browser, docs: Path, everything: Path | None) -> None:
     """The README's picture into docs, and all into another folder if there is one."""
     page = opened(browser, 1000, 760)
-    page.wait_for_function("!document.querySelector('#status').innerText.includes('準備中')")
+    expect(page.locator("#status")).not_to_contain_text("準備中", timeout=60_000)
     if everything:
         everything.mkdir(parents=True, exist_ok=True)
         page.screenshot(path=everything / "first.png")
@@ -85,11 +85,8 @@ def ask(page: Page, question: str) -> None:
     before = page.locator(".bot-row").count()
     page.fill(BOX, question)
     page.press(BOX, "Enter")
-    page.wait_for_function(
-        "n => document.querySelectorAll('.bot-row').length > n"
-        " && !document.querySelector('#chat .wait')",
-        arg=before,
-    )
+    expect(page.locator(".bot-row")).to_have_count(before + 1)
+    expect(page.locator("#chat .wait")).to_have_count(0)
     page.wait_for_timeout(800)
 
 
