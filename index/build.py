@@ -11,7 +11,6 @@ import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 from typing import Literal
 
@@ -164,16 +163,14 @@ class _Build:
     ) -> tuple[int, int]:
         """Read what is new or changed; returns how many notes were added and changed."""
         added = changed = 0
-        to_read = iter(
-            [
-                file
-                for file in files
-                if file.path not in known or not known[file.path].unchanged_by_stat(file)
-            ]
-        )
-        total = len(files)
-        done = 0
-        while batch := list(islice(to_read, NOTES_A_BATCH)):
+        to_read = [
+            file
+            for file in files
+            if file.path not in known or not known[file.path].unchanged_by_stat(file)
+        ]
+        self.progress("notes", 0, len(to_read))
+        for done in range(0, len(to_read), NOTES_A_BATCH):
+            batch = to_read[done : done + NOTES_A_BATCH]
             read, touched, removed = [], [], []
             for file in batch:
                 when = time.time_ns()
@@ -192,8 +189,7 @@ class _Build:
                 changed += file.path in stored
             if read or removed or touched:
                 store.update(read, touched, removed)
-            done += len(batch)
-            self.progress("notes", done, total)
+            self.progress("notes", done + len(batch), len(to_read))
         return added, changed
 
     def _encode(self, store: Store) -> int:

@@ -10,10 +10,10 @@ import logging
 import threading
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from index.build import build
+from index.build import Stage, build
 from index.encoder import load_encoder
 from index.errors import ModelUnavailable, NotesError, StoreDamaged, StoreMismatch, StoreMissing
 from index.notes import Skipped, check_folder
@@ -58,12 +58,14 @@ class Desk:
         self._lock = threading.Lock()
         self._worker: threading.Thread | None = None
         self._opened: Store | None = None
+        self._unread = 0  # notes that the build at work has still to read
         self._error = ""
 
     def start(self) -> None:
         """Bring the store up to date on a thread of its own, unless one is at it already."""
         with self._lock:
             if not self._busy:
+                self._unread = 1  # until the folder is listed
                 self._worker = threading.Thread(target=self._build, name="build", daemon=True)
                 self._worker.start()
 
@@ -83,11 +85,19 @@ class Desk:
             NotesError: there is no store to ask yet, or not any more.
         """
         try:
-            return ask(question, self._store(), history=history)
+            return self._ask(question, history)
         except (StoreMissing, StoreDamaged, StoreMismatch):
             self.close()
             self.start()
-            return ask(question, self._store(), history=history)
+            return self._ask(question, history)
+
+    def _ask(self, question: str, history: Sequence[str]) -> Answer:
+        store = self._store()
+        answer = ask(question, store, history=history)
+        if self._unread and self._busy:
+            reading = f"ノートを読んでいる途中です。残り {self._unread:,} 件 (still reading notes)"
+            return replace(answer, notice="; ".join(filter(None, [reading, answer.notice])))
+        return answer
 
     def examples(self) -> list[str]:
         """Questions to begin with: for the note that comes along, else from the notes' headings."""
@@ -121,16 +131,19 @@ class Desk:
                     if self._opened is None:
                         self._opened = open_store(self.store)
                         self._opened.wait_for_encoder = False
-                    return self._opened
+                    opened = self._opened
+                waiting = wait and self._unread and self._busy and time.monotonic() < deadline
+                if not waiting or opened.counts().passages:
+                    return opened
             except (StoreMissing, StoreDamaged, StoreMismatch):  # the build is about to mend it
                 if not (wait and self._busy and time.monotonic() < deadline):
                     raise
-                time.sleep(0.05)
+            time.sleep(0.05)
 
     def _build(self) -> None:
         self._error = ""
         try:
-            report = build(self.notes, self.store)
+            report = build(self.notes, self.store, progress=self._progress)
             self._error = "\n".join(report.remarks)
             load_encoder()  # so that the first question need not wait for it
         except ModelUnavailable as error:
@@ -141,3 +154,7 @@ class Desk:
         except Exception as error:
             log.exception("build failed")
             self._error = f"{type(error).__name__}: {error}"
+
+    def _progress(self, stage: Stage, done: int, total: int) -> None:
+        if stage == "notes":
+            self._unread = total - done
