@@ -154,6 +154,7 @@ class Store:
         self.folder = folder
         self.wait_for_encoder = True  # false: answer by keywords while the model is still loading
         self._encoder = encoder
+        self._counted: tuple[tuple[str, str], Counts] | None = None  # counts of one generation
         self._lock = threading.RLock()
         self._cache_lock = FileLock(folder / "caches.lock")
         self._keywords = KeywordIndex(folder / "keywords")
@@ -224,12 +225,15 @@ class Store:
     def counts(self) -> Counts:
         """How many notes and passages there are, and how many of these have their vector."""
         with self._reading() as db:
-            (notes,) = db.execute("SELECT count(*) FROM notes").fetchone()
-            (passages,) = db.execute("SELECT count(*) FROM passages").fetchone()
-            (encoded,) = db.execute(
-                "SELECT count(*) FROM passages JOIN vectors ON vector_key = key"
-            ).fetchone()
-        return Counts(notes, passages, encoded)
+            state = (_get_meta(db, "identity"), _get_meta(db, "generation"))
+            if self._counted is None or self._counted[0] != state:  # counting a large one takes ms
+                (notes,) = db.execute("SELECT count(*) FROM notes").fetchone()
+                (passages,) = db.execute("SELECT count(*) FROM passages").fetchone()
+                (encoded,) = db.execute(
+                    "SELECT count(*) FROM passages JOIN vectors ON vector_key = key"
+                ).fetchone()
+                self._counted = (state, Counts(notes, passages, encoded))
+            return self._counted[1]
 
     def known_notes(self) -> dict[str, KnownNote]:
         """Every note's file as it was when it was last read, by path."""

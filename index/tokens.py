@@ -136,6 +136,11 @@ def tokenizer_fingerprint() -> str:
     return f"rules {RULES}, fugashi {version('fugashi')}, unidic-lite {version('unidic-lite')}"
 
 
+# Taking a token's features apart costs more than finding them; a language has few words.
+WORDS_REMEMBERED = 200_000  # some 60 MB at most
+_words: dict[tuple[str, str], Word | None] = {}
+
+
 class _Taggers(threading.local):
     """One MeCab tagger a thread: a tagger keeps the sentence it is at work on."""
 
@@ -156,16 +161,28 @@ def _japanese(text: str) -> Iterator[Word]:
     if not text or text.isspace():
         return
     for token in _taggers.tagger(text):
-        feature = token.feature
-        if feature.pos1 in CONTENT or (token.is_unk and any(map(str.isalnum, token.surface))):
-            lemma = _lemma(feature.lemma)
-            if lemma in FUNCTION_LEMMAS:
-                continue
-            written = fold_katakana((feature.orthBase or token.surface).lower())
-            terms = [lemma, written] if lemma else [written]
-            if feature.pos2 == "固有名詞":  # the lemma is the reading: it joins families, so last
-                terms.reverse()
-            yield Word(token.surface.lower(), feature.pos1, tuple(dict.fromkeys(terms)))
+        key = (token.surface, token.feature_raw)
+        if key not in _words:
+            if len(_words) >= WORDS_REMEMBERED:
+                _words.clear()
+            _words[key] = _word(token)
+        if word := _words[key]:
+            yield word
+
+
+def _word(token: fugashi.UnidicNode) -> Word | None:
+    """A token as a word to search by; None for one that carries no content."""
+    feature, surface = token.feature, token.surface.lower()
+    if feature.pos1 not in CONTENT or not any(map(str.isalnum, surface)):
+        return None
+    lemma = _lemma(feature.lemma)
+    if lemma in FUNCTION_LEMMAS:
+        return None
+    written = fold_katakana((feature.orthBase or surface).lower())
+    terms = [lemma, written] if lemma else [written]
+    if feature.pos2 == "固有名詞":  # the lemma is the reading: it joins families, so last
+        terms.reverse()
+    return Word(surface, feature.pos1, tuple(dict.fromkeys(terms)))
 
 
 def _lemma(lemma: str | None) -> str | None:
