@@ -10,6 +10,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -142,7 +143,7 @@ class VectorIndex:
         return float(cosines.mean()), max(float(cosines.std()), 1e-6)
 
 
-def _faiss() -> Any:
+def _faiss() -> ModuleType:
     """The library, loaded when first needed, with one thread.
 
     A single question is one thread's work: on a busy machine of 2 cores a second one, waiting at
@@ -151,7 +152,8 @@ def _faiss() -> Any:
     import faiss
 
     faiss.omp_set_num_threads(1)
-    return faiss
+    module: ModuleType = faiss
+    return module
 
 
 def _made_by(encoder: str) -> str:
