@@ -6,6 +6,7 @@ input at spaces and never sees Japanese text. What is kept here is a cache of th
 
 from __future__ import annotations
 
+import math
 import shutil
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -22,6 +23,9 @@ HEAP_BYTES = 32_000_000  # tantivy asks for at least 15 MB a thread; more holds 
 # Measured on JaQuAD train (benchmarks/README.md): what else a word's terms add to its best one,
 # a match in the heading, and a pair of characters, each against a match in the text.
 OTHER_TERMS = 0.3
+WEAKER_TERMS = 0.6
+SLIP_WEIGHT = 0.6
+SLIP_FROM = 5  # letters; shorter words have too many neighbours
 CONTEXT_WEIGHT = 0.3
 BIGRAM_WEIGHT = 0.3
 
@@ -120,12 +124,12 @@ class KeywordIndex:
         each pair of characters.
         """
         index, _ = self._opened()
-        schema, searcher = index.schema, self._searcher
+        searcher = self._searcher
         if searcher is None or not (words or bigrams):
             return []
-        parts = [_any_term(schema, word) for word in words]
+        parts = [self._any_term(index.schema, word) for word in words]
         parts += [
-            tantivy.Query.boost_query(_term(schema, "bigrams", pair), BIGRAM_WEIGHT)
+            tantivy.Query.boost_query(_term(index.schema, "bigrams", pair), BIGRAM_WEIGHT)
             for pair in bigrams
         ]
         query = tantivy.Query.boolean_query([(tantivy.Occur.Should, part) for part in parts])
@@ -143,10 +147,38 @@ class KeywordIndex:
             searcher.doc_freq(field, term) for term in word.terms for field in ("words", "context")
         )
 
+    def idf(self, word: Word) -> float:
+        """Inverse document frequency of a word, in its commonest spelling; above 0."""
+        searcher = self._searcher
+        return idf(self.document_frequency(word), searcher.num_docs if searcher else 0)
+
+    def _any_term(self, schema: tantivy.Schema, word: Word) -> tantivy.Query:
+        weighted = [(term, 1.0) for term in word.terms]
+        weighted += [(term, WEAKER_TERMS) for term in word.parts + word.sounds]
+        queries = [
+            tantivy.Query.boost_query(_term(schema, field, term), weight * of_field)
+            for term, weight in weighted
+            for field, of_field in (("words", 1.0), ("context", CONTEXT_WEIGHT))
+        ]
+        if may_slip(word):  # tantivy gives 1 to each match, so the word's own weight is set here
+            slip = tantivy.Query.fuzzy_term_query(schema, "words", word.terms[0], distance=1)
+            queries.append(tantivy.Query.boost_query(slip, SLIP_WEIGHT * self.idf(word)))
+        return tantivy.Query.disjunction_max_query(queries, OTHER_TERMS)
+
     def _opened(self) -> tuple[tantivy.Index, Stamp]:
         if self._index is None or self.stamp is None:
             raise RuntimeError("KeywordIndex: call load() or reset() first")
         return self._index, self.stamp
+
+
+def idf(frequency: int, passages: int) -> float:
+    """Inverse document frequency, the form BM25 has in Lucene and tantivy; above 0."""
+    return math.log(1 + (passages - frequency + 0.5) / (frequency + 0.5))
+
+
+def may_slip(word: Word) -> bool:
+    """Whether a word one letter away may be meant: a Latin word long enough to stay itself."""
+    return word.terms[0].isascii() and word.terms[0].isalpha() and len(word.terms[0]) >= SLIP_FROM
 
 
 def _made_by(tokenizer: str) -> str:
@@ -164,12 +196,3 @@ def _schema() -> tantivy.Schema:
 
 def _term(schema: tantivy.Schema, field: str, term: str) -> tantivy.Query:
     return tantivy.Query.term_query(schema, field, term, "freq")
-
-
-def _any_term(schema: tantivy.Schema, word: Word) -> tantivy.Query:
-    in_text = [_term(schema, "words", term) for term in word.all_terms]
-    in_context = [
-        tantivy.Query.boost_query(_term(schema, "context", term), CONTEXT_WEIGHT)
-        for term in word.all_terms
-    ]
-    return tantivy.Query.disjunction_max_query(in_text + in_context, OTHER_TERMS)

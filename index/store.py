@@ -296,11 +296,11 @@ class Store:
             self._catch_up_keywords()
             return self._keywords.search(words, pairs, k)
 
-    def document_frequency(self, word: Word) -> int:
-        """In how many passages a word stands, in its commonest spelling."""
+    def frequency(self, word: Word) -> tuple[int, float]:
+        """In how many passages a word stands, in its commonest spelling; and its idf, above 0."""
         with self._lock:
             self._catch_up_keywords()
-            return self._keywords.document_frequency(word)
+            return self._keywords.document_frequency(word), self._keywords.idf(word)
 
     def search_vectors(self, vector: NDArray[np.float32], k: int) -> list[tuple[int, float]]:
         """The k nearest passages to a question's (dim,) vector, as (id, cosine), best first."""

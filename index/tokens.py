@@ -12,14 +12,16 @@ from __future__ import annotations
 import re
 import threading
 import unicodedata
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from importlib.metadata import version
 
 import fugashi
 
-RULES = 1  # raise when a change here gives other terms: every store is then cut again
+from index.sound import sound
+
+RULES = 4  # raise when a change here gives other terms: every store is then cut again
 
 # Parts of speech (unidic pos1) that carry what a text is about. Particles, auxiliaries and
 # punctuation do not; pronouns, adnominals and interjections point or greet, and match everywhere.
@@ -39,6 +41,16 @@ ENGLISH_FUNCTION_WORDS = frozenset(
 # A run of ASCII letters and digits with the signs that codes and versions hold inside: Hyper-V,
 # PPR-9087, v1.2.3, C++, user_id. Taken whole before fugashi, which would cut them to pieces.
 CODE = re.compile(r"[A-Za-z0-9]+(?:[-._/'&:][A-Za-z0-9]+)*(?:\+\+|[#%])?")
+# A date, as Japanese write it: 令和6年4月1日, 2024年4月, 2024-04-01, 2024/4/1, R6.4.1.
+DATE = re.compile(
+    r"(?<![0-9A-Za-z])(?:"
+    r"(?:(?:明治|大正|昭和|平成|令和)(?:元|[0-9]{1,2})|[12][0-9]{3})年[0-9]{1,2}月(?:[0-9]{1,2}日)?"
+    r"|(?:[12][0-9]{3}|[MTSHR][0-9]{1,2})[-/.][0-9]{1,2}[-/.][0-9]{1,2}(?![0-9]))"
+)
+ERAS = {"明治": 1867, "大正": 1911, "昭和": 1925, "平成": 1988, "令和": 2018}  # the year before
+ERAS |= {"M": 1867, "T": 1911, "S": 1925, "H": 1988, "R": 2018}
+WHOLE = re.compile(f"(?P<date>{DATE.pattern})|{CODE.pattern}")
+KANJI_DIGITS = dict(zip("〇一二三四五六七八九", "0123456789", strict=True))
 # Where a code's parts meet: a sign, aB in camel case, ABc, and a letter beside a digit.
 CODE_JOINTS = re.compile(r"[^A-Za-z0-9]+|(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 DIGIT_LETTER = re.compile(r"(?<=\d)(?=[a-z])")
@@ -55,12 +67,13 @@ class Word:
     surface: str
     pos: str  # unidic's pos1, or "code"
     terms: tuple[str, ...]  # each stands for the whole word: lemma, English, reading, spelling
-    parts: tuple[str, ...] = ()  # of a code: weaker evidence than the whole
+    parts: tuple[str, ...] = ()  # of a code or a compound: weaker evidence than the whole
+    sounds: tuple[str, ...] = ()  # how a loan word sounds, where katakana and English meet
 
     @property
     def all_terms(self) -> tuple[str, ...]:
         """What a passage that holds this word is found by."""
-        return self.terms + self.parts
+        return self.terms + self.parts + self.sounds
 
 
 def normalize(text: str) -> str:
@@ -86,16 +99,21 @@ def tokenize(text: str) -> list[Word]:
     """The content words of a text in order, each with the terms that stand for it.
 
     A word's terms are its lemma (for a loan word its English source: サーバ → server), its form as
-    written, and for a name its reading. A code is kept whole, without its signs, and in parts.
+    written, and for a name its reading. A code is kept whole, without its signs, and in parts; a
+    run of katakana is one word with its parts; a date is one word however it is written.
     """
     text = unicodedata.normalize("NFKC", text)
     words: list[Word] = []
     start = 0
-    for code in CODE.finditer(text):
-        words.extend(_japanese(text[start : code.start()]))
-        if code[0].lower() not in ENGLISH_FUNCTION_WORDS:
-            words.append(_code(code[0]))
-        start = code.end()
+    for whole in WHOLE.finditer(text):
+        words.extend(_japanese(text[start : whole.start()]))
+        if date := whole["date"] and _date(whole[0]):
+            words.append(date)
+        elif whole[0].lower() not in ENGLISH_FUNCTION_WORDS:
+            words.append(_code(whole[0]))
+            if len(words) > 1 and text[start : whole.start()] == " ":
+                words[-1] = _after(words[-2], words[-1])  # live migration, beside each other
+        start = whole.end()
     words.extend(_japanese(text[start:]))
     return words
 
@@ -113,21 +131,44 @@ def _code(code: str) -> Word:
     joined = "".join(pieces) if any(map(str.isalpha, code)) else code  # 2-3 is no 23
     terms = tuple(dict.fromkeys([code.lower(), joined]))
     return Word(
-        code.lower(), "code", terms, tuple(dict.fromkeys(p for p in parts if p not in terms))
+        code.lower(),
+        "code",
+        terms,
+        tuple(dict.fromkeys(part for part in parts if part not in terms)),
+        _sounds(joined, *pieces),
     )
 
 
-def bigrams(text: str) -> list[str]:
-    """Pairs of neighbouring letters of the folded text; a lone letter stands for itself.
+def _after(before: Word, word: Word) -> Word:
+    """A Latin word that follows another: the two may be one word in katakana."""
+    both = _sounds(before.terms[-1] + word.terms[-1])
+    return replace(word, sounds=tuple(dict.fromkeys(word.sounds + both)))
 
-    Spaces and signs end a run, so no pair spans two sentences.
+
+def _date(written: str) -> Word | None:
+    """A date as year-month-day, with year-month and year as parts; None for no real date."""
+    era = next((era for era in ERAS if written.startswith(era)), "")
+    year, *rest = re.findall("[0-9]+|元", written)
+    numbers = [(1 if year == "元" else int(year)) + ERAS.get(era, 0), *map(int, rest)]
+    if not 1 <= numbers[1] <= 12 or not 1 <= (numbers[2:] or [1])[0] <= 31:
+        return None
+    whole, *larger = ("-".join(map(str, numbers[:size])) for size in range(len(numbers), 0, -1))
+    return Word(written, "code", (whole,), tuple(larger))
+
+
+def _sounds(*words: str) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(f"~{heard}" for heard in map(sound, words) if heard))
+
+
+def bigrams(text: str) -> list[str]:
+    """Pairs of neighbouring Japanese letters of the folded text; a lone letter stands for itself.
+
+    Spaces, signs and Latin letters end a run. Latin words have no pairs: theirs are few and in
+    every other word, so they would drown the words; their slips are matched by edit distance.
     """
-    folded = fold_katakana(normalize(text))
     pairs: list[str] = []
-    for run in re.findall(r"[^\W_]+", folded):
-        pairs.extend(run[i : i + 2] for i in range(len(run) - 1)) if len(run) > 1 else pairs.append(
-            run
-        )
+    for run in re.findall(r"[^\W_A-Za-z0-9]+", fold_katakana(normalize(text))):
+        pairs.extend([run[i : i + 2] for i in range(len(run) - 1)] or [run])
     return pairs
 
 
@@ -160,14 +201,36 @@ _taggers = _Taggers()
 def _japanese(text: str) -> Iterator[Word]:
     if not text or text.isspace():
         return
+    katakana: list[Word] = []  # a run of loan words written as one
     for token in _taggers.tagger(text):
         key = (token.surface, token.feature_raw)
         if key not in _words:
             if len(_words) >= WORDS_REMEMBERED:
                 _words.clear()
             _words[key] = _word(token)
-        if word := _words[key]:
+        word = _words[key]
+        loan = word is not None and KATAKANA.fullmatch(word.surface) is not None
+        if katakana and (not loan or token.white_space):
+            yield _compound(katakana)
+            katakana = []
+        if word and loan:
+            katakana.append(word)
+        elif word:
             yield word
+    if katakana:
+        yield _compound(katakana)
+
+
+def _compound(words: Sequence[Word]) -> Word:
+    """Katakana words run together: ハイパーバイザ is hypervisor, with hyper and visor as parts."""
+    if len(words) == 1:
+        return words[0]
+    surface = "".join(word.surface for word in words)
+    english = "".join(word.terms[0] for word in words)
+    parts = tuple(dict.fromkeys(term for word in words for term in word.terms))
+    if english.isascii():
+        return Word(surface, "名詞", (english, fold_katakana(surface)), parts)
+    return Word(surface, "名詞", (fold_katakana(surface),), parts, _sounds(surface))
 
 
 def _word(token: fugashi.UnidicNode) -> Word | None:
@@ -182,7 +245,10 @@ def _word(token: fugashi.UnidicNode) -> Word | None:
     terms = [lemma, written] if lemma else [written]
     if feature.pos2 == "固有名詞":  # the lemma is the reading: it joins families, so last
         terms.reverse()
-    return Word(surface, feature.pos1, tuple(dict.fromkeys(terms)))
+    if surface in KANJI_DIGITS:
+        terms.append(KANJI_DIGITS[surface])
+    unknown = () if lemma else _sounds(surface)  # else the dictionary's English is surer
+    return Word(surface, feature.pos1, tuple(dict.fromkeys(terms)), sounds=unknown)
 
 
 def _lemma(lemma: str | None) -> str | None:

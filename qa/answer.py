@@ -86,7 +86,7 @@ def ask(
     with using(store) as opened:
         full = standalone(question.strip(), history)
         asked = read_question(full, opened)
-        if not asked.pairs:
+        if asked.empty:
             return _nothing_asked(full)
         hits = search(asked, opened, max(k, READ_HITS))
         probability = confidence(asked, hits)

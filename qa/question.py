@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Set
 from dataclasses import dataclass
 from functools import lru_cache
 
+from index.keywords import may_slip
 from index.store import Store
 from index.tokens import Word, bigrams, tokenize
 
 MAX_CHARS = 1_000  # more than the encoder reads; the rest of a longer question is not searched
 PART_EVIDENCE = 0.8  # a code found in parts, against found whole
-PAIR_EVIDENCE = 0.7  # a word found by its pairs of characters only, against found whole
+SOUND_EVIDENCE = 0.8  # a loan word found by its sound, in the other script
+NEARLY_EVIDENCE = 0.7  # a word found by its pairs of characters only, or with one slip
 # Nouns, names and codes say what a question is about. Verbs and adjectives are often said another
 # way in the note, and affixes (化, 製, 費, 新) only colour the noun they hang on.
 POS_WEIGHT = {"動詞": 0.5, "形容詞": 0.5, "副詞": 0.3, "形状詞": 0.7, "接頭辞": 0.3, "接尾辞": 0.3}
@@ -30,6 +31,11 @@ class Question:
     pairs: tuple[str, ...]
 
     @property
+    def empty(self) -> bool:
+        """Whether there is nothing to search for."""
+        return not (self.words or self.pairs)
+
+    @property
     def total_weight(self) -> float:
         """Sum of the words' weights; 0 for a question without content words."""
         return sum(self.weights)
@@ -39,25 +45,19 @@ def read_question(text: str, store: Store) -> Question:
     """Cut a question into words and weigh each by how rare it is in the store."""
     text = text[:MAX_CHARS]
     words = tuple({word.terms: word for word in tokenize(text)}.values())
-    passages = store.counts().passages
-    frequencies = [store.document_frequency(word) for word in words]
+    frequencies = [store.frequency(word) for word in words]
     return Question(
         text=text,
         words=words,
         weights=tuple(
-            idf(frequency, passages) * POS_WEIGHT.get(word.pos, 1.0)
-            for word, frequency in zip(words, frequencies, strict=True)
+            idf * POS_WEIGHT.get(word.pos, 1.0)
+            for word, (_, idf) in zip(words, frequencies, strict=True)
         ),
         absent=tuple(
-            word.surface for word, count in zip(words, frequencies, strict=True) if not count
+            word.surface for word, (count, _) in zip(words, frequencies, strict=True) if not count
         ),
         pairs=tuple(dict.fromkeys(bigrams(text))),
     )
-
-
-def idf(frequency: int, passages: int) -> float:
-    """Inverse document frequency, the form BM25 uses in Lucene and tantivy; above 0."""
-    return math.log(1 + (passages - frequency + 0.5) / (frequency + 0.5))
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,12 +78,25 @@ def content(text: str) -> Content:
 
 
 def evidence(word: Word, text: Content) -> float:
-    """How surely a text holds a word, 0 to 1: whole, in parts, or by its pairs of characters."""
+    """How surely a text holds a word, 0 to 1: whole, in parts, by its sound, or nearly."""
     if any(term in text.terms for term in word.terms):
         return 1.0
     in_parts = sum(part in text.terms for part in word.parts) / max(len(word.parts), 1)
+    heard = any(sound in text.terms for sound in word.sounds)
     pairs = set(bigrams(word.surface))
     in_pairs = len(pairs & text.pairs) / max(len(pairs), 1)
-    if in_pairs < FEWEST_PAIRS:
-        in_pairs = 0.0
-    return max(PART_EVIDENCE * in_parts, PAIR_EVIDENCE * in_pairs)
+    nearly = in_pairs if in_pairs >= FEWEST_PAIRS else 0.0
+    if may_slip(word) and any(one_slip(word.terms[0], term) for term in text.terms):
+        nearly = 1.0
+    return max(PART_EVIDENCE * in_parts, SOUND_EVIDENCE * heard, NEARLY_EVIDENCE * nearly)
+
+
+def one_slip(one: str, other: str) -> bool:
+    """Whether one letter changed, added, left out or swapped with the next makes them equal."""
+    if abs(len(one) - len(other)) > 1:
+        return False
+    same = 0
+    while same < min(len(one), len(other)) and one[same] == other[same]:
+        same += 1
+    a, b = one[same:], other[same:]
+    return a[1:] == b[1:] or a[1:] == b or a == b[1:] or (a[1::-1] == b[:2] and a[2:] == b[2:])

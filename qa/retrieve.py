@@ -61,7 +61,7 @@ def retrieve(
 
 def search(question: Question, store: Store, k: int) -> list[Hit]:
     """Both searches of a store, fused; see `retrieve`. Empty for a question without a letter."""
-    if not question.pairs:
+    if question.empty:
         return []
     keyword = dict(store.search_keywords(question.words, question.pairs, CANDIDATES))
     attainable = 1 + (BM25_K1 + 1) * question.total_weight

@@ -6,10 +6,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from index.keywords import BIGRAM_WEIGHT, CONTEXT_WEIGHT, OTHER_TERMS, KeywordIndex, KeywordRow
+from index.keywords import (
+    BIGRAM_WEIGHT,
+    CONTEXT_WEIGHT,
+    OTHER_TERMS,
+    SLIP_WEIGHT,
+    KeywordIndex,
+    KeywordRow,
+    idf,
+)
 from index.tokens import Word
 from index.vectors import VectorIndex
-from qa.question import idf
 from qa.retrieve import VECTOR_WEIGHT, fuse
 
 K1, B = 1.2, 0.75  # tantivy's BM25
@@ -44,7 +51,7 @@ def keywords(tmp_path: Path) -> KeywordIndex:
 
 
 def test_keyword_score_is_bm25(keywords: KeywordIndex) -> None:
-    word = Word("サーバ", "名詞", ("server", "サバ"))
+    word = Word("サーバ", "名詞", ("サバ", "server"))  # Japanese first: no slips are looked for
     expected = {}
     for row in ROWS:
         parts = [bm25(ROWS, "words", term).get(row.id, 0) for term in word.terms]
@@ -63,6 +70,11 @@ def test_no_word_is_required(keywords: KeywordIndex) -> None:
     words = [Word("カレー", "名詞", ("カレー",)), Word("宇宙", "名詞", ("宇宙",))]
     assert [row for row, _ in keywords.search(words, [], 10)] == [5]
     assert keywords.search([], [], 10) == []
+
+
+def test_a_slip_weighs_what_the_word_weighs(keywords: KeywordIndex) -> None:
+    found = dict(keywords.search([Word("serber", "code", ("serber",))], [], 10))
+    assert found == pytest.approx(dict.fromkeys([1, 2], SLIP_WEIGHT * idf(0, 3)))
 
 
 def test_applying_twice_changes_nothing(keywords: KeywordIndex) -> None:
