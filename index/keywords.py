@@ -23,7 +23,7 @@ HEAP_BYTES = 32_000_000  # tantivy asks for at least 15 MB a thread; more holds 
 # Measured on JaQuAD train (benchmarks/README.md): what else a word's terms add to its best one,
 # a match in the heading, and a pair of characters, each against a match in the text.
 OTHER_TERMS = 0.3
-WEAKER_TERMS = 0.6
+WEAKER_TERMS = 0.4
 SLIP_WEIGHT = 0.6
 SLIP_FROM = 5  # letters; shorter words have too many neighbours
 CONTEXT_WEIGHT = 0.3

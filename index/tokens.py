@@ -21,7 +21,7 @@ import fugashi
 
 from index.sound import sound
 
-RULES = 4  # raise when a change here gives other terms: every store is then cut again
+RULES = 6  # raise when a change here gives other terms: every store is then cut again
 
 # Parts of speech (unidic pos1) that carry what a text is about. Particles, auxiliaries and
 # punctuation do not; pronouns, adnominals and interjections point or greet, and match everywhere.
@@ -55,6 +55,7 @@ KANJI_DIGITS = dict(zip("〇一二三四五六七八九", "0123456789", strict=T
 CODE_JOINTS = re.compile(r"[^A-Za-z0-9]+|(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 DIGIT_LETTER = re.compile(r"(?<=\d)(?=[a-z])")
 LETTER_DIGIT = re.compile(r"(?<=[a-z])(?=\d)|(?<=\d)(?=[a-z])")
+PLURAL = re.compile(r"[a-z]{2,}[a-rt-z]s")  # the dictionary's ウィンドウズ is window
 KATAKANA = re.compile(r"[ァ-ヺー]+")
 _V_ROW = str.maketrans({"ァ": "バ", "ィ": "ビ", "ェ": "ベ", "ォ": "ボ", "ュ": "ビュ"})
 _SMALL = str.maketrans("ァィゥェォッャュョヮ", "アイウエオツヤユヨワ")
@@ -110,9 +111,16 @@ def tokenize(text: str) -> list[Word]:
         if date := whole["date"] and _date(whole[0]):
             words.append(date)
         elif whole[0].lower() not in ENGLISH_FUNCTION_WORDS:
-            words.append(_code(whole[0]))
-            if len(words) > 1 and text[start : whole.start()] == " ":
-                words[-1] = _after(words[-2], words[-1])  # live migration, beside each other
+            word, between = _code(whole[0]), text[start : whole.start()]
+            if words and between == " ":
+                word = _after(words[-1], word)  # live migration: ライブマイグレーション
+            elif (
+                words
+                and KATAKANA.fullmatch(words[-1].surface)
+                and between.endswith(words[-1].surface)
+            ):
+                word = _run_together(words.pop(), word)  # ハイパーV: Hyper-V
+            words.append(word)
         start = whole.end()
     words.extend(_japanese(text[start:]))
     return words
@@ -128,6 +136,7 @@ def _code(code: str) -> Word:
         for part in (piece, *DIGIT_LETTER.split(piece), *LETTER_DIGIT.split(piece))
         if len(part) > 1 or part.isdigit() or len(pieces) > 1
     ]
+    parts += [part[:-1] for part in [*parts] if PLURAL.fullmatch(part)]
     joined = "".join(pieces) if any(map(str.isalpha, code)) else code  # 2-3 is no 23
     terms = tuple(dict.fromkeys([code.lower(), joined]))
     return Word(
@@ -143,6 +152,13 @@ def _after(before: Word, word: Word) -> Word:
     """A Latin word that follows another: the two may be one word in katakana."""
     both = _sounds(before.terms[-1] + word.terms[-1])
     return replace(word, sounds=tuple(dict.fromkeys(word.sounds + both)))
+
+
+def _run_together(loan: Word, code: Word) -> Word:
+    """A loan word and a code written as one: the code it would be in Latin letters, and both."""
+    terms = (loan.terms[0] + code.terms[-1], fold_katakana(loan.surface) + code.surface)
+    parts = (*loan.terms, *code.terms, *loan.parts, *code.parts)
+    return Word(loan.surface + code.surface, "code", terms, tuple(dict.fromkeys(parts)))
 
 
 def _date(written: str) -> Word | None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Set
+import re
+from collections.abc import Iterable, Set
 from dataclasses import dataclass
 from functools import lru_cache
 
 from index.keywords import may_slip
 from index.store import Store
-from index.tokens import Word, bigrams, tokenize
+from index.tokens import KATAKANA, Word, bigrams, normalize, tokenize
 
 MAX_CHARS = 1_000  # more than the encoder reads; the rest of a longer question is not searched
 PART_EVIDENCE = 0.8  # a code found in parts, against found whole
@@ -17,6 +18,16 @@ NEARLY_EVIDENCE = 0.7  # a word found by its pairs of characters only, or with o
 # Nouns, names and codes say what a question is about. Verbs and adjectives are often said another
 # way in the note, and affixes (化, 製, 費, 新) only colour the noun they hang on.
 POS_WEIGHT = {"動詞": 0.5, "形容詞": 0.5, "副詞": 0.3, "形状詞": 0.7, "接頭辞": 0.3, "接尾辞": 0.3}
+# How a question ends says how it is asked, not what about: it would find 「教えてください」.
+ENDING = re.compile(
+    r"(?:は|を|が|って|とは|について|に関して|のこと)*"
+    r"(?:(?:(?:どこ|何|なに)に)?(?:書いて|載って|記載されて)(?:ある|ありま|いる|いま)(?:す|した)?(?:か|っけ|の)?"
+    r"|教えて(?:ください|下さい|ほしい|くれる|くれますか)?"
+    r"|(?:何|なん|なに|どこ|いつ|誰|だれ|どれ|どう|いくら)"
+    r"(?:だっけ|でしたっけ|ですか|でしたか|でしょうか|だろう|なの|か)?"
+    r"|知りたい(?:です)?)?"
+    r"[。？?！!\s]*$"
+)
 FEWEST_PAIRS = 0.6  # share of a word's pairs that must be there to call it found at all
 
 
@@ -24,7 +35,7 @@ FEWEST_PAIRS = 0.6  # share of a word's pairs that must be there to call it foun
 class Question:
     """A question ready to be searched; words and pairs without repetition, in order."""
 
-    text: str
+    text: str  # as asked, for the encoder
     words: tuple[Word, ...]
     weights: tuple[float, ...]  # of each word, above 0: how rare it is, how much it names
     absent: tuple[str, ...]  # words that stand in no note, as written
@@ -44,7 +55,8 @@ class Question:
 def read_question(text: str, store: Store) -> Question:
     """Cut a question into words and weigh each by how rare it is in the store."""
     text = text[:MAX_CHARS]
-    words = tuple({word.terms: word for word in tokenize(text)}.values())
+    topic = ENDING.sub("", text) or text
+    words = tuple({word.terms: word for word in tokenize(topic)}.values())
     frequencies = [store.frequency(word) for word in words]
     return Question(
         text=text,
@@ -56,8 +68,20 @@ def read_question(text: str, store: Store) -> Question:
         absent=tuple(
             word.surface for word, (count, _) in zip(words, frequencies, strict=True) if not count
         ),
-        pairs=tuple(dict.fromkeys(bigrams(text))),
+        pairs=tuple(dict.fromkeys(bigrams(_without_loans(topic, words)))),
     )
+
+
+def _without_loans(text: str, words: Iterable[Word]) -> str:
+    """The text without loan words whose English is known: they need no safety net.
+
+    Their pairs would find other words that begin alike, ハイパーバイザ for ハイパーV.
+    """
+    text = normalize(text)
+    for word in words:
+        if KATAKANA.match(word.surface) and word.terms[0].isascii():
+            text = text.replace(word.surface, " ")
+    return text
 
 
 @dataclass(frozen=True, slots=True)
