@@ -16,10 +16,11 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from index.errors import NotesError
 from index.settings import notes_folder, store_folder
+from index.terminal import whole_number, writable
 from qa import Answer
 from qa.desk import Desk, Status
 from ui.render import Turn, messages, status_html
-from ui.server import chat_server, listen
+from ui.server import LOOPBACK, chat_server, listen
 
 if TYPE_CHECKING:
     import gradio as gr
@@ -114,8 +115,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--notes", metavar="DIR", help="ノートのフォルダ (default: seeds/)")
     parser.add_argument("--store", metavar="DIR", help="索引を置くフォルダ (default: user cache)")
     parser.add_argument("--host", default=os.environ.get("KIKIGAKI_HOST") or "127.0.0.1")
-    parser.add_argument("--port", default=os.environ.get("KIKIGAKI_PORT") or "7860", type=int)
+    parser.add_argument(
+        "--port", default=os.environ.get("KIKIGAKI_PORT") or "7860", type=whole_number
+    )
     options = parser.parse_args(argv)
+    writable(sys.stdout, sys.stderr)
     notes = notes_folder(options.notes)
     try:
         listener = listen(options.host, options.port)
@@ -130,6 +134,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         )
         where = f"http://{options.host}:{options.port}"
         sys.stdout.write(f"ブラウザで開いてください / Open in your browser: {where}\n")
+        if options.host not in LOOPBACK:
+            sys.stdout.write("注意: ほかの人もノートを読めます / others can read your notes now\n")
         sys.stdout.flush()
         server.run(sockets=[listener])
     return 0

@@ -7,12 +7,15 @@ Each batch is one transaction, so a build that is killed leaves whole notes and 
 
 from __future__ import annotations
 
+import math
 import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
+
+from filelock import Timeout
 
 from index.encoder import Encoder, configured_model, load_encoder
 from index.errors import ModelUnavailable, NotesFolderError, StoreDamaged
@@ -21,7 +24,7 @@ from index.passages import split
 from index.store import KnownNote, Store, set_aside
 
 NOTES_A_BATCH = 64  # one commit each: often enough to search early, seldom enough to stay fast
-TEXTS_A_BATCH = 128  # encoded between two commits, some 10 s of work that a kill can cost
+TEXTS_A_BATCH = 64  # encoded between two commits: some 5 s of work that a kill can cost
 
 Stage = Literal["notes", "vectors"]
 Progress = Callable[[Stage, int, int], None]  # (what is done, how many so far, of how many)
@@ -49,6 +52,7 @@ def build(
     encoder: Encoder | None = None,
     progress: Progress | None = None,
     rebuild: bool = False,
+    encode_seconds: float = math.inf,
 ) -> BuildReport:
     """Make a store of a notes folder, or bring the one there up to date.
 
@@ -58,18 +62,27 @@ def build(
         encoder: turns passages into vectors; the configured model when None.
         progress: called as work goes on.
         rebuild: read and encode everything again.
+        encode_seconds: stop encoding after about so long; the next build goes on from there.
 
     Raises:
         NotesFolderError: the notes folder is missing or unreadable, or was emptied since.
         StoreMismatch: the store belongs to another folder.
         StoreError: the store's folder cannot be used.
     """
-    return _Build(Path(notes), Path(store), encoder, progress or _silent, rebuild).run()
+    return _Build(
+        Path(notes), Path(store), encoder, progress or _silent, rebuild, encode_seconds
+    ).run()
 
 
 class _Build:
     def __init__(
-        self, notes: Path, store: Path, encoder: Encoder | None, progress: Progress, rebuild: bool
+        self,
+        notes: Path,
+        store: Path,
+        encoder: Encoder | None,
+        progress: Progress,
+        rebuild: bool,
+        encode_seconds: float,
     ) -> None:
         self.started = time.monotonic()
         self.folder = check_folder(notes)
@@ -77,18 +90,26 @@ class _Build:
         self.encoder = encoder
         self.progress = progress
         self.rebuild = rebuild
+        self.encode_seconds = encode_seconds
         self.remarks: list[str] = []
 
     def run(self) -> BuildReport:
+        """Build, and once more from nothing if the store turns out to be damaged on the way."""
+        try:
+            return self._run()
+        except StoreDamaged as damage:
+            kept = set_aside(self.store_folder)
+            self.remarks.append(f"{damage}\n壊れたファイルは {kept.name} として残しました。")
+            return self._run()
+
+    def _run(self) -> BuildReport:
         listing = scan(self.folder, leave_out=self.store_folder)
         with self._open() as store:
             known = {} if self._cut_differently(store) else store.known_notes()
             stored = store.known_notes()
             paths = {file.path for file in listing.files}
-            unreadable = tuple(item.path for item in listing.skipped if not item.lasting)
-            gone = [
-                path for path in stored if path not in paths and not path.startswith(unreadable)
-            ]
+            unreadable = [item.path for item in listing.skipped if not item.lasting]
+            gone = [path for path in stored if path not in paths and not _below(path, unreadable)]
             if stored and not listing.files and not unreadable and not self.rebuild:
                 raise NotesFolderError(
                     f"ノートが一つも見つかりません: {self.folder}\n"
@@ -104,7 +125,7 @@ class _Build:
             store.set_skipped(skipped)
             store.set_versions()
             encoded = self._encode(store)
-            if gone or added or changed or encoded:
+            if gone or added or changed or encoded or not store.saved:
                 store.prune()
             counts = store.counts()
         if not counts.notes:
@@ -125,22 +146,16 @@ class _Build:
         )
 
     def _open(self) -> Store:
-        """The store, whole and of this folder: made anew if it is damaged or to be rebuilt."""
+        """The store, whole and of this folder; empty if it is new or to be rebuilt."""
+        store = Store(self.store_folder, create=True)
         try:
-            store = Store(self.store_folder, create=True)
-            try:
-                store.check()
-                if self.rebuild or store.schema_differs():
-                    store.clear()
-                store.bind(self.folder)
-            except BaseException:
-                store.close()
-                raise
-        except StoreDamaged as damage:
-            kept = set_aside(self.store_folder)
-            self.remarks.append(f"{damage}\n壊れたファイルは {kept.name} として残しました。")
-            store = Store(self.store_folder, create=True)
+            if self.rebuild or store.schema_differs():
+                store.clear()
+            store.check()
             store.bind(self.folder)
+        except BaseException:
+            store.close()
+            raise
         return store
 
     def _cut_differently(self, store: Store) -> bool:
@@ -204,18 +219,43 @@ class _Build:
         except ModelUnavailable as error:
             self.remarks.append(str(error))
             return 0
+        lock = store.encoding()
+        try:
+            lock.acquire(blocking=False)
+        except Timeout:
+            self.remarks.append(
+                "ほかのプロセスが意味検索の準備をしているので、ここではしませんでした。"
+                "(Another process is making the vectors.)"
+            )
+            return 0
+        try:
+            return self._encode_all(store, encoder, model)
+        finally:
+            lock.release()
+
+    def _encode_all(self, store: Store, encoder: Encoder, model: str) -> int:
         if difference := store.use_encoder(encoder, model):
             self.remarks.append(
                 f"モデルが変わったので、ベクトルを作り直します: {difference}\n"
                 f"(Another model: all passages are encoded again.)"
             )
         encoded = 0
+        deadline = time.monotonic() + self.encode_seconds
         for keys, texts in _batches(store):
-            store.add_vectors(keys, encoder.encode_passages(texts))
+            store.add_vectors(keys, encoder.encode_passages(texts), encoder.fingerprint)
             encoded += len(keys)
             counts = store.counts()
             self.progress("vectors", counts.encoded, counts.passages)
+            if time.monotonic() > deadline:
+                break
         return encoded
+
+
+def _below(path: str, places: Sequence[str]) -> bool:
+    """Whether a note is one of these files, or lies in one of these folders (with a slash)."""
+    return any(
+        path == place or (place.endswith("/") and path.startswith(place)) for place in places
+    )
 
 
 def _batches(store: Store) -> Iterator[tuple[list[bytes], list[str]]]:

@@ -96,19 +96,26 @@ class SentenceTransformerEncoder:
 
 
 _loaded: dict[str, Encoder] = {}
+_failed: dict[str, ModelUnavailable] = {}  # looking for a model that is not there can take minutes
 _loading = threading.Lock()
 
 
 def load_encoder() -> Encoder:
-    """The encoder that KIKIGAKI_MODEL names, else the default one; loaded once a process.
+    """The encoder that KIKIGAKI_MODEL names, else the default one; tried once a process.
 
     Raises:
         ModelUnavailable: the weights are not there, or are no sentence-transformers model.
     """
     name = model_name() or ""
     with _loading:
+        if name in _failed:
+            raise _failed[name]
         if name not in _loaded:
-            _loaded[name] = _load(name)
+            try:
+                _loaded[name] = _load(name)
+            except ModelUnavailable as error:
+                _failed[name] = error
+                raise
         return _loaded[name]
 
 
@@ -129,6 +136,11 @@ def configured_model() -> str:
 def encoder_ready() -> bool:
     """Whether `load_encoder` would answer at once."""
     return (model_name() or "") in _loaded
+
+
+def encoder_failed() -> bool:
+    """Whether the configured model could not be loaded in this process."""
+    return (model_name() or "") in _failed
 
 
 def _load(name: str) -> Encoder:
@@ -152,7 +164,12 @@ def _open(name: str) -> SentenceTransformer:
             from transformers.utils import logging
 
             logging.disable_progress_bar()  # type: ignore[no-untyped-call]
-            return SentenceTransformer(name)
+            try:
+                return SentenceTransformer(name, local_files_only=True)  # what is here needs no net
+            except OSError:
+                if Path(name).is_dir():
+                    raise
+                return SentenceTransformer(name)
     except Exception as error:  # the libraries raise whatever their parts do
         raise ModelUnavailable(
             f"モデル {name} を読み込めません。キーワード検索だけで答えます。: {error}\n"

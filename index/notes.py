@@ -102,7 +102,7 @@ def scan(folder: Path, *, leave_out: Path | None = None) -> Listing:
     root = check_folder(folder)
     files: dict[str, NoteFile] = {}
     skipped: list[Skipped] = []
-    for entry in _walk(root, root, skipped, leave_out.resolve() if leave_out else None):
+    for entry in _walk(root, skipped, real(leave_out) if leave_out else None):
         name = entry.relative_to(root).as_posix()
         path = unicodedata.normalize("NFC", name)
         try:
@@ -133,26 +133,38 @@ def check_folder(folder: Path) -> Path:
     """The notes folder as an absolute path without links.
 
     Raises:
-        NotesFolderError: it is missing, not a folder, or cannot be listed.
+        NotesFolderError: it is missing, not a folder, cannot be listed, or has a name not in UTF-8.
     """
-    if not folder.exists():
-        raise NotesFolderError(
-            f"ノートのフォルダがありません: {folder}\n"
-            f"(No such notes folder. Name one with --notes DIR or KIKIGAKI_NOTES.)"
-        )
-    if not folder.is_dir():
-        raise NotesFolderError(
-            f"フォルダではなくファイルです: {folder}\n(That is a file; --notes takes a folder.)"
-        )
     try:
         with os.scandir(folder):
             pass
+        found = real(folder)
+        str(found).encode()
+    except FileNotFoundError as error:
+        raise NotesFolderError(
+            f"ノートのフォルダがありません: {folder}\n"
+            f"(No such notes folder. Name one with --notes DIR or KIKIGAKI_NOTES.)"
+        ) from error
+    except NotADirectoryError as error:
+        raise NotesFolderError(
+            f"フォルダではなくファイルです: {folder}\n(That is a file; --notes takes a folder.)"
+        ) from error
     except OSError as error:
         raise NotesFolderError(
             f"ノートのフォルダを開けません: {folder}: {error.strerror}\n"
-            f"(The notes folder cannot be listed; check its permissions.)"
+            f"(The notes folder cannot be listed; check its name and permissions.)"
         ) from error
-    return folder.resolve()
+    except UnicodeEncodeError as error:
+        shown = os.fsencode(folder).decode("utf-8", "backslashreplace")
+        raise NotesFolderError(
+            f"フォルダの名前が UTF-8 ではありません: {shown}\n(The folder's name is not UTF-8.)"
+        ) from error
+    return found
+
+
+def real(path: Path) -> Path:
+    """A path made absolute and rid of links, as far as it exists; unlike resolve, never raises."""
+    return Path(os.path.realpath(path))
 
 
 def read_note(folder: Path, file: NoteFile) -> Note:
@@ -245,6 +257,9 @@ def _cp932_or_euc_jp(content: bytes) -> tuple[str, str]:
         with suppress(UnicodeDecodeError):
             text = content.decode(codec)
             readings.append((readable_share(text), text, encoding))
+    if len(readings) == 1:  # nothing to mistake it for, so half-width kana are what they seem
+        _, text, encoding = readings[0]
+        readings = [(readable_share(unicodedata.normalize("NFKC", text)), text, encoding)]
     share, text, encoding = max(readings, default=(0.0, "", ""), key=lambda reading: reading[0])
     if share < READABLE_SHARE:
         raise Unreadable("文字コードが分かりません (unknown encoding, or a binary file)")
@@ -293,30 +308,32 @@ def _strict(content: bytes, encoding: str) -> str:
         ) from error
 
 
-def _walk(
-    folder: Path, root: Path, skipped: list[Skipped], leave_out: Path | None
-) -> Iterator[Path]:
-    """Every visible file below folder, by name; folders that cannot be listed are named."""
-    try:
-        with os.scandir(folder) as listed:
-            entries = sorted(listed, key=lambda entry: entry.name)
-    except OSError as error:
-        skipped.append(Skipped(folder.relative_to(root).as_posix() + "/", _os_reason(error)))
-        return
-    for entry in entries:
-        path = folder / entry.name
-        if entry.name.startswith(".") or path == leave_out:
+def _walk(root: Path, skipped: list[Skipped], leave_out: Path | None) -> Iterator[Path]:
+    """Every visible file below root; folders that cannot be listed are named, with a slash."""
+    folders = [root]  # not by recursion: folders may be nested deeper than Python calls
+    while folders:
+        folder = folders.pop()
+        try:
+            with os.scandir(folder) as listed:
+                entries = list(listed)
+        except OSError as error:
+            name = unicodedata.normalize("NFC", folder.relative_to(root).as_posix()) + "/"
+            skipped.append(Skipped(name, _os_reason(error), lasting=False))
             continue
-        if entry.is_dir(follow_symlinks=False):
-            yield from _walk(path, root, skipped, leave_out)
-        else:
-            yield path
+        for entry in entries:
+            path = folder / entry.name
+            if entry.name.startswith(".") or path == leave_out:
+                continue
+            if entry.is_dir(follow_symlinks=False):
+                folders.append(path)
+            else:
+                yield path
 
 
 def _check_name(path: str, entry: Path, root: Path) -> None:
     suffix = PurePosixPath(path).suffix.lower()
     if entry.is_symlink():
-        target = entry.resolve()
+        target = Path(os.path.realpath(entry))
         if not target.is_relative_to(root):
             raise Unreadable("フォルダの外へのリンク (link out of the folder)")
         if target.is_dir():

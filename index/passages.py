@@ -22,6 +22,7 @@ SPLITTER = 1  # raise when a change here cuts differently: every store is then c
 MAX_LINES = 12  # what fits one glance; the question files hold a hit to the same size
 MAX_CHARS = 600  # about 350 tokens of the encoder's 512, so that no passage is cut off unseen
 MAX_HEADING_CHARS = 80  # a plain line longer than this is a sentence rather than a title
+MAX_DEPTH = 40  # bullets below one another; what is deeper becomes a neighbour, not a child
 TAB = "    "
 
 _MARKDOWN_HEADING = re.compile(r"(#{1,6})\s+(.+?)\s*#*\s*$")
@@ -344,6 +345,7 @@ def _items(lines: Sequence[_Line]) -> list[_Item]:
         item = _Item([line], [])
         while open_items and open_items[-1][0] >= line.indent:
             open_items.pop()
+        del open_items[MAX_DEPTH:]
         (open_items[-1][1].children if open_items else roots).append(item)
         open_items.append((line.indent, item))
     return roots

@@ -14,7 +14,7 @@ SEEDS = Path(__file__).resolve().parent.parent / "seeds"
 
 def notes_folder(flag: str | os.PathLike[str] | None = None) -> Path:
     """The notes folder: --notes, else KIKIGAKI_NOTES, else seeds/."""
-    return Path(flag or os.environ.get("KIKIGAKI_NOTES") or SEEDS).expanduser()
+    return _path(flag or os.environ.get("KIKIGAKI_NOTES") or SEEDS)
 
 
 def store_folder(notes: Path, flag: str | os.PathLike[str] | None = None) -> Path:
@@ -24,9 +24,9 @@ def store_folder(notes: Path, flag: str | os.PathLike[str] | None = None) -> Pat
     of one name apart.
     """
     if given := flag or os.environ.get("KIKIGAKI_STORE"):
-        return Path(given).expanduser()
-    absolute = str(notes.resolve())
-    readable = re.sub(r"[^\w-]+", "_", notes.resolve().name)[:40] or "notes"
+        return _path(given)
+    absolute = os.path.realpath(notes)
+    readable = re.sub(r"[^\w-]+", "_", Path(absolute).name)[:40] or "notes"
     digest = hashlib.sha256(absolute.encode("utf-8", "surrogateescape")).hexdigest()[:10]
     return cache_folder() / "stores" / f"{readable}-{digest}"
 
@@ -39,3 +39,7 @@ def cache_folder() -> Path:
 def model_name() -> str | None:
     """KIKIGAKI_MODEL: a sentence-transformers name or folder; None stands for the default model."""
     return os.environ.get("KIKIGAKI_MODEL") or None
+
+
+def _path(given: str | os.PathLike[str]) -> Path:
+    return Path(os.path.expanduser(given))  # noqa: PTH111 - leaves a ~ of nobody as it is

@@ -4,6 +4,7 @@ SQLite is the truth. Every committed update raises the generation; keyword and v
 copies that catch up with it, in whichever process notices first. A reader is never blocked and
 never sees half a note.
 
+    folder/kikigaki-store.txt   says whose folder this is
     folder/store.sqlite3        the truth (WAL)
     folder/keywords/            tantivy's copy, with its stamp
     folder/vectors.faiss        FAISS's copy, with its stamp
@@ -42,6 +43,11 @@ if TYPE_CHECKING:
 
 SCHEMA = 1  # raise when the tables below change: the store is then built again
 FILE_NAME = "store.sqlite3"
+DAMAGE = ("no such table", "no such column", "malformed", "Could not decode", "not a database")
+MARKER = "kikigaki-store.txt"
+MARKER_TEXT = """聞き書きの索引です。消しても、ノートから作り直せます。
+An index made by kikigaki; it can be deleted and is made again from the notes.
+"""
 BUSY_SECONDS = 60.0  # how long to wait for another process's transaction; each takes well under 1
 RACY_NS = 2_000_000_000  # file systems round times to as much as 2 s; closer than that, read again
 
@@ -160,7 +166,7 @@ class Store:
         self._keywords = KeywordIndex(folder / "keywords")
         self._vectors = VectorIndex(folder / "vectors.faiss")
         self._path = folder / FILE_NAME
-        if create and not self._path.exists():
+        if create:
             _make_folder(folder)
         self._connect(create=create)
 
@@ -267,7 +273,7 @@ class Store:
                 "SELECT heading FROM passages WHERE heading != '[]'"
                 " GROUP BY path, heading ORDER BY count(*) DESC, path LIMIT 100"
             ).fetchall()
-        names = dict.fromkeys(json.loads(heading)[-1] for (heading,) in rows)
+        names = dict.fromkeys(_headings(self._path, heading)[-1] for (heading,) in rows)
         return [name for name in names if len(name) <= 20][:limit]
 
     def passages(self, ids: Iterable[int]) -> dict[int, Passage]:
@@ -282,7 +288,7 @@ class Store:
                 ).fetchone()
                 if row:
                     path, first, last, heading, text, start = row
-                    headings = tuple(json.loads(heading))
+                    headings = _headings(self._path, heading)
                     found[row_id] = Passage(path, first, last, headings, text, start)
         return found
 
@@ -348,15 +354,29 @@ class Store:
     # ── updating: build.py is the caller ──────────────────────────────────────────────────────
 
     def check(self) -> None:
-        """Read the whole SQLite file and its checks.
+        """Read the whole SQLite file: its own checks, and that every row is what we write.
 
         Raises:
             StoreDamaged: something in it is not as written.
         """
         with self._reading() as db:
             (result,) = db.execute("PRAGMA quick_check(1)").fetchone()
-        if result != "ok":
-            raise _damaged(self._path, str(result))
+            if result != "ok":
+                raise _damaged(self._path, str(result))
+            for _ in db.execute("SELECT path, name, title FROM notes"):
+                pass  # reading is the check: a text that is not UTF-8 raises
+            for heading, *_ in db.execute(
+                "SELECT heading, path, text, context, words, context_words FROM passages"
+            ):
+                _headings(self._path, heading)
+            length = 4 * int(_get_meta(db, "dim") or 0)
+            (other,) = db.execute(
+                "SELECT count(*) FROM vectors JOIN passages ON vector_key = key"
+                " WHERE length(vector) != ?",
+                (length,),
+            ).fetchone()
+            if other:
+                raise _damaged(self._path, f"{other} vectors of another length")
 
     def bind(self, notes_folder: Path) -> None:
         """Say which folder this store is of, once.
@@ -364,15 +384,23 @@ class Store:
         Raises:
             StoreMismatch: it is another folder's.
         """
-        bound = self.notes_folder
-        if bound is None:
+        if self.notes_folder is None:
             with self._transaction() as db:
                 _set_meta(db, "notes_folder", str(notes_folder))
-        elif bound != notes_folder:
+        self.must_be_of(notes_folder)
+
+    def must_be_of(self, notes_folder: Path) -> None:
+        """Refuse to go on with a store of another folder.
+
+        Raises:
+            StoreMismatch: it is another folder's.
+        """
+        bound = self.notes_folder
+        if bound not in (None, notes_folder):
             raise StoreMismatch(
                 f"この索引は別のフォルダのものです: {bound}\n"
                 f"今のフォルダ: {notes_folder}\n"
-                f"別の --store を使うか、--rebuild で作り直してください。"
+                f"別の --store を使うか、`python -m index --rebuild` で作り直してください。"
                 f"(The store belongs to other notes; use another --store, or --rebuild.)"
             )
 
@@ -471,9 +499,20 @@ class Store:
             ).fetchall()
         return list({key: searched_text(context, text) for key, context, text in rows}.items())
 
-    def add_vectors(self, keys: Sequence[bytes], vectors: NDArray[np.float32]) -> None:
-        """Store vectors, (len(keys), dim), in one transaction."""
+    def add_vectors(
+        self, keys: Sequence[bytes], vectors: NDArray[np.float32], encoder: str
+    ) -> None:
+        """Store vectors, (len(keys), dim), in one transaction.
+
+        Raises:
+            StoreMismatch: the store has turned to another encoder since the keys were given out.
+        """
         with self._transaction() as db:
+            if _get_meta(db, "encoder") != encoder:
+                raise StoreMismatch(
+                    "ほかのプロセスが、この索引を別のモデルで作り直しています。"
+                    "(Another process is encoding this store with another model.)"
+                )
             generation = _raise_generation(db)
             db.executemany(
                 "INSERT OR IGNORE INTO vectors VALUES (?, ?, ?)",
@@ -482,6 +521,15 @@ class Store:
                     for key, vector in zip(keys, vectors, strict=True)
                 ],
             )
+
+    def encoding(self) -> FileLock:
+        """The lock held while passages are encoded: two processes would do the same work twice."""
+        return FileLock(self.folder / "encoding.lock")
+
+    @property
+    def saved(self) -> bool:
+        """Whether the vector index has a file to start from."""
+        return self._vectors.path.exists()
 
     def prune(self) -> None:
         """Forget vectors that no passage refers to any more, and save the vector index."""
@@ -658,23 +706,26 @@ def _versions() -> dict[str, str]:
 
 
 def _make_folder(folder: Path) -> None:
-    """Make the store's folder, readable by its owner only; refuse one that holds other things."""
+    """Make the store's folder, readable by its owner only; refuse one that holds other things.
+
+    The marker tells a folder of ours from one that happens to have a `keywords` of its own: what
+    is not marked is never written to.
+    """
     try:
-        if folder.exists() and any(not _ours(path.name) for path in folder.iterdir()):
+        if (folder / MARKER).exists():
+            return
+        if folder.exists() and any(folder.iterdir()):
             raise StoreError(
                 f"索引を置くフォルダに別のファイルがあります: {folder}\n"
                 f"空のフォルダか新しい名前を --store で指定してください。"
                 f"(That folder holds other files; give --store an empty or new one.)"
             )
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        (folder / MARKER).write_text(MARKER_TEXT, encoding="utf-8")
     except OSError as error:
         raise StoreError(
             f"索引のフォルダを作れません: {folder}: {error.strerror}\n(Cannot be made.)"
         ) from error
-
-
-def _ours(name: str) -> bool:
-    return name.startswith((FILE_NAME, "keywords", "vectors.faiss", "vectors.new", "caches.lock"))
 
 
 def _row(note: Note, passage: Passage) -> tuple[str, int, int, str, str, int, str, str, str]:
@@ -735,17 +786,31 @@ def _raise_generation(db: sqlite3.Connection) -> int:
 
 @contextmanager
 def _sqlite_errors(path: Path) -> Iterator[None]:
-    """Give SQLite's errors the name and the next step that a reader needs."""
+    """Give SQLite's errors the name and the next step that a reader needs.
+
+    What cannot be decoded, or lacks a table or column of ours, is damage: other versions are told
+    apart before.
+    """
     try:
         yield
     except sqlite3.OperationalError as error:
-        if "no such table" in str(error) or "malformed" in str(error):
-            raise _damaged(path, str(error)) from error
+        reason = str(error)
+        if any(sign in reason for sign in DAMAGE):
+            raise _damaged(path, reason) from error
+        if "locked" in reason:
+            reason = "ほかのプロセスが使っています。終わるのを待って、もう一度実行してください"
         raise StoreError(
-            f"索引を使えません: {path}: {error}\n(The store cannot be used: see the reason above.)"
+            f"索引を使えません: {path}: {reason}\n(The store cannot be used now: {error}.)"
         ) from error
-    except sqlite3.DatabaseError as error:
+    except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
         raise _damaged(path, str(error)) from error
+
+
+def _headings(path: Path, stored: str) -> tuple[str, ...]:
+    try:
+        return tuple(json.loads(stored))
+    except (ValueError, TypeError) as error:
+        raise _damaged(path, f"heading: {error}") from error
 
 
 def _damaged(path: Path, reason: str) -> StoreDamaged:

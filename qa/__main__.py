@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import argparse
+import codecs
 import json
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 
 from index.errors import NotesError
-from qa.answer import ask
+from index.terminal import ProgressBars, harmless, messages, whole_number, writable
+from qa.answer import Answer, ask
 from qa.questions import read_questions
 from qa.retrieve import fresh_store
 from qa.show import as_json, print_answer
@@ -30,36 +34,42 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--json", action="store_true", help="JSON で出す / print JSON")
     parser.add_argument("--notes", metavar="DIR", help="ノートのフォルダ (default: seeds/)")
     parser.add_argument("--store", metavar="DIR", help="索引を置くフォルダ (default: user cache)")
-    parser.add_argument("-k", type=_positive, default=5, help="示す箇所の数 / passages shown")
+    parser.add_argument("-k", type=whole_number, default=5, help="示す箇所の数 / passages shown")
     options = parser.parse_args(argv)
     if (options.question is None) == (options.batch is None):
         parser.error("質問か --batch のどちらか一つを / give a question or --batch, not both")
-    errors = Console(stderr=True, highlight=False, markup=False, style="yellow")
+    writable(sys.stdout, sys.stderr)
+    say = messages()
     try:
-        questions = list(read_questions(Path(options.batch))) if options.batch else []
-        with fresh_store(options.notes, options.store, remark=errors.print) as store:
-            for row in questions or [{"question": options.question}]:
-                answer = ask(row["question"], store, k=options.k)
-                if options.json:
-                    known = {"id": row["id"]} if "id" in row else {}
-                    content = known | as_json(answer, row["question"])
-                    print(json.dumps(content, ensure_ascii=False), flush=True)
-                else:
-                    if options.batch:
-                        print(f"\n■ {row['question']}")
-                    print_answer(answer, Console(highlight=False, soft_wrap=True))
+        if options.batch:
+            questions = list(read_questions(Path(options.batch)))
+        else:
+            questions = [{"question": options.question}]
+        with ProgressBars(say) as bars:
+            opened = fresh_store(options.notes, options.store, remark=say.print, progress=bars)
+        with opened as store:
+            for row in questions:
+                show(row, ask(row["question"], store, k=options.k), options)
     except NotesError as error:
-        errors.print(str(error), style="red")
+        say.print(str(error), style="red")
         return 1
     except KeyboardInterrupt:
         return 130
+    except BrokenPipeError:  # whoever reads has enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return 0
 
 
-def _positive(text: str) -> int:
-    if (number := int(text)) < 1:
-        raise argparse.ArgumentTypeError("1 以上の数を / at least 1")
-    return number
+def show(row: dict[str, Any], answer: Answer, options: argparse.Namespace) -> None:
+    """Print one answer, as JSON or for a person."""
+    if options.json:
+        content = ({"id": row["id"]} if "id" in row else {}) | as_json(answer, row["question"])
+        unicode = codecs.lookup(sys.stdout.encoding).name.startswith("utf")
+        print(json.dumps(content, ensure_ascii=not unicode), flush=True)  # exact on any terminal
+        return
+    if options.batch:
+        print(f"\n■ {harmless(row['question'])}")
+    print_answer(answer, Console(highlight=False, soft_wrap=True))
 
 
 if __name__ == "__main__":

@@ -8,14 +8,17 @@ Nothing is said that is not quoted, and a quote is always an exact piece of the 
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
-from pathlib import Path, PurePosixPath
+from itertools import chain
+from pathlib import PurePosixPath
 
+from index.encoder import encoder_failed
 from index.notes import Note, NoteFile, Unreadable, read_note
-from index.passages import label, sentence_pieces, strip_bullet
+from index.passages import MAX_CHARS as PASSAGE_CHARS
+from index.passages import Passage, label, sentence_pieces, strip_bullet
 from index.store import Store
+from index.tokens import normalize
 from qa.confidence import confidence
 from qa.dialogue import standalone
 from qa.question import MAX_CHARS, Question, content, evidence, read_question
@@ -88,10 +91,16 @@ def ask(
         asked = read_question(full, opened)
         if asked.empty:
             return _nothing_asked(full)
-        hits = search(asked, opened, max(k, READ_HITS))
+        found = search(asked, opened, max(k, READ_HITS))
+        hits = [hit for hit in found if _still_there(opened, hit.passage.path)]
+        lost = {hit.passage.path for hit in found[:k]} - {hit.passage.path for hit in hits}
         probability = confidence(asked, hits)
-        notice = _notice(full, opened, hits)
-        citations = _citations(asked, hits, opened) if probability >= ANSWERS_FROM else ()
+        citations: tuple[Citation, ...] = ()
+        if probability >= ANSWERS_FROM:
+            citations, gone = _citations(asked, hits, opened)
+            lost |= gone
+        notice = _notice(full, opened, hits, lost)
+        absent = tuple(word for word in asked.absent if not _shown(word, hits))
         text = "\n".join(f"{citation.quote} [{citation.n}]" for citation in citations) or NOT_FOUND
         return Answer(
             full,
@@ -100,7 +109,7 @@ def ask(
             probability,
             citations,
             tuple(hits[:k]),
-            asked.absent,
+            absent,
             notice,
         )
 
@@ -117,23 +126,29 @@ class _Line:
     context: tuple[float, ...]  # the same in what stands above it
 
 
-def _citations(question: Question, hits: Sequence[Hit], store: Store) -> tuple[Citation, ...]:
-    """The chosen lines as they are in the files now, numbered in order."""
+def _citations(
+    question: Question, hits: Sequence[Hit], store: Store
+) -> tuple[tuple[Citation, ...], set[str]]:
+    """The chosen lines as they are in the files now, numbered in order.
+
+    And the paths of notes whose lines would have been cited, but are not there any more.
+    """
     citations: list[Citation] = []
+    lost: set[str] = set()
     for line in choose(question, hits):
         passage = hits[line.hit].passage
-        quote = passage.text[line.start : line.end]
-        expected = passage.start_line + passage.text.count("\n", 0, line.start)
         current = read_back(store, passage.path)
-        first = current and _locate(current[0], quote, expected)
+        first = current and _locate(current[0], passage, line.start, line.end)
         if not current or not first:
+            lost.add(passage.path)
             continue
+        quote = passage.text[line.start : line.end]
         last = first + quote.count("\n")
         number = len(citations) + 1
         citations.append(
             Citation(number, passage.path, first, last, line.heading, quote, current[1])
         )
-    return tuple(citations)
+    return tuple(citations), lost
 
 
 def choose(question: Question, hits: Sequence[Hit]) -> list[_Line]:
@@ -257,29 +272,54 @@ def read_back(store: Store, path: str) -> tuple[Note, bool] | None:
     if file is None:
         return None
     try:
-        info = file.stat()
-        note = _read_file(file, path, info.st_size, info.st_mtime_ns)
-    except (OSError, Unreadable):
+        note = read_note(file.parent, NoteFile(path, file.name, 0, 0))
+    except Unreadable:
         return None
     return note, note.sha256 != store.note_sha256(path)
 
 
-@lru_cache(maxsize=64)
-def _read_file(file: Path, path: str, size: int, mtime_ns: int) -> Note:
-    return read_note(file.parent, NoteFile(path, file.name, size, mtime_ns))
+def _locate(note: Note, passage: Passage, start: int, end: int) -> int | None:
+    """The line of a note where the passage's lines from start to end begin now, else None.
+
+    Whole lines must be the same, not just the quoted part: 「十月である」 of a line that goes on
+    「必要はない」 now says something else. Where they were is looked at first.
+    """
+    text = passage.text
+    begin = text.rfind("\n", 0, start) + 1
+    stop = text.find("\n", end)
+    wanted = text[begin : stop if stop >= 0 else len(text)].split("\n")
+    lines = note.lines
+    expected: int = passage.start_line - 1 + text.count("\n", 0, begin)
+    for first in chain([expected], range(len(lines) - len(wanted) + 1)):
+        if _same_lines(wanted, lines[first : first + len(wanted)]):
+            return first + 1
+    return None
 
 
-def _locate(note: Note, quote: str, expected: int) -> int | None:
-    """First line of a quote in a note: where it was, else wherever it stands now, else None."""
-    if quote in "\n".join(note.lines[expected - 1 : expected + quote.count("\n")]):
-        return expected
-    at = note.text.find(quote)
-    return note.text.count("\n", 0, at) + 1 if at >= 0 else None
+def _same_lines(wanted: Sequence[str], lines: Sequence[str]) -> bool:
+    """Whether lines are these; one line may be a piece of one too long for a passage."""
+    if len(wanted) == 1 and lines and len(lines[0]) > PASSAGE_CHARS:
+        return wanted[0] in lines[0]
+    return list(wanted) == list(lines)
 
 
-def _notice(question: str, store: Store, hits: Sequence[Hit]) -> str:
+def _still_there(store: Store, path: str) -> bool:
+    file = store.note_file(path)
+    return file is not None and os.access(file, os.R_OK)
+
+
+def _shown(word: str, hits: Sequence[Hit]) -> bool:
+    """Whether a word stands in a hit after all, as part of one that is cut elsewhere (幅広い)."""
+    return any(word in normalize(hit.passage.text) for hit in hits)
+
+
+def _notice(question: str, store: Store, hits: Sequence[Hit], lost: Iterable[str]) -> str:
     """What limits this answer, in the reader's words; empty when nothing does."""
-    notices = []
+    notices = [
+        f"{path} は索引のあとで変わったか、今は読めません。`python -m index` で最新にしてください "
+        f"(changed since, or cannot be read now)"
+        for path in sorted(lost)
+    ]
     if len(question) > MAX_CHARS:
         notices.append(
             f"質問が長いので、はじめの {MAX_CHARS:,} 文字で探しました "
@@ -291,7 +331,8 @@ def _notice(question: str, store: Store, hits: Sequence[Hit]) -> str:
             f"意味検索の準備中 {counts.encoded:,}/{counts.passages:,} (vectors are being made)"
         )
     elif hits and all(hit.meaning is None for hit in hits):
-        notices.append("意味検索の準備がまだなので、言葉だけで探しました (searched by words only)")
+        why = "モデルを読めない" if encoder_failed() else "意味検索の準備がまだな"
+        notices.append(f"{why}ので、言葉だけで探しました (searched by words only)")
     return "; ".join(notices)
 
 

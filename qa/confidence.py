@@ -10,8 +10,8 @@ from qa.retrieve import Hit
 
 FEATURES = ("held", "missing", "keyword", "meaning", "margin")
 # Logistic regression, fitted by `python -m benchmarks.fit_confidence` (see benchmarks/README.md).
-INTERCEPT = -6.227
-WEIGHTS = (6.817, -0.698, -1.619, 0.174, 5.389)
+INTERCEPT = -6.019
+WEIGHTS = (6.57, -0.775, -1.396, 0.152, 5.129)
 
 
 def confidence(question: Question, hits: Sequence[Hit]) -> float:

@@ -129,9 +129,11 @@ class Desk:
             try:
                 with self._lock:
                     if self._opened is None:
-                        self._opened = open_store(self.store)
-                        self._opened.wait_for_encoder = False
+                        opened = open_store(self.store)
+                        opened.wait_for_encoder = False
+                        self._opened = opened
                     opened = self._opened
+                opened.must_be_of(self.notes)
                 waiting = wait and self._unread and self._busy and time.monotonic() < deadline
                 if not waiting or opened.counts().passages:
                     return opened
@@ -146,8 +148,8 @@ class Desk:
             report = build(self.notes, self.store, progress=self._progress)
             self._error = "\n".join(report.remarks)
             load_encoder()  # so that the first question need not wait for it
-        except ModelUnavailable as error:
-            self._error = str(error)
+        except ModelUnavailable:
+            pass  # the report has said so
         except NotesError as error:
             log.warning("%s", error)
             self._error = str(error)

@@ -24,6 +24,7 @@ from index.errors import NotesError
 from index.notes import read_notes
 from index.settings import notes_folder
 from index.store import Store
+from index.terminal import ProgressBars, messages, writable
 from qa.answer import Answer, ask
 from qa.measures import auroc, mean, percentile, recall, reciprocal_rank
 from qa.questions import QuestionsError, read_questions
@@ -62,17 +63,22 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--store", metavar="DIR", help="索引を置くフォルダ (default: user cache)")
     parser.add_argument("--json", metavar="FILE", help="結果を JSON でも書く / write JSON as well")
     options = parser.parse_args(argv)
-    errors = Console(stderr=True, highlight=False, markup=False, style="yellow")
+    writable(sys.stdout, sys.stderr)
+    say = messages()
     try:
         rows = list(read_questions(Path(options.questions)))
         lines = wanted_lines(rows, notes_folder(options.notes))
-        with fresh_store(options.notes, options.store, remark=errors.print) as store:
+        with ProgressBars(say) as bars:
+            opened = fresh_store(options.notes, options.store, remark=say.print, progress=bars)
+        with opened as store:
             outcomes = [
                 measure(store, row, wanted) for row, wanted in zip(rows, lines, strict=True)
             ]
     except NotesError as error:
-        errors.print(str(error), style="red")
+        say.print(str(error), style="red")
         return 1
+    except KeyboardInterrupt:
+        return 130
     summary = summarize(outcomes)
     print_table(outcomes, summary, Console(highlight=False))
     if options.json:

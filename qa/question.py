@@ -54,7 +54,7 @@ class Question:
 
 def read_question(text: str, store: Store) -> Question:
     """Cut a question into words and weigh each by how rare it is in the store."""
-    text = text[:MAX_CHARS]
+    text = text[:MAX_CHARS].encode("utf-8", "replace").decode()  # a lone surrogate is no letter
     topic = ENDING.sub("", text) or text
     words = tuple({word.terms: word for word in tokenize(topic)}.values())
     frequencies = [store.frequency(word) for word in words]
@@ -66,7 +66,9 @@ def read_question(text: str, store: Store) -> Question:
             for word, (_, idf) in zip(words, frequencies, strict=True)
         ),
         absent=tuple(
-            word.surface for word, (count, _) in zip(words, frequencies, strict=True) if not count
+            word.surface
+            for word, (count, _) in zip(words, frequencies, strict=True)
+            if not count and word.pos not in ("接頭辞", "接尾辞")
         ),
         pairs=tuple(dict.fromkeys(bigrams(_without_loans(topic, words)))),
     )

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from index.build import build
+from index.build import Progress, build
 from index.errors import ModelUnavailable
 from index.passages import Passage
 from index.settings import notes_folder, store_folder
@@ -23,6 +23,7 @@ from qa.question import Question, read_question
 
 CANDIDATES = 100  # from each search; the right passage was in one of them for 99.9 % of questions
 VECTOR_WEIGHT = 0.12  # best recall@1 on JaQuAD train, flat from 0.10 to 0.12; benchmarks/README.md
+ENCODE_SECONDS = 20.0  # how long the first question of a script or terminal waits for vectors
 BM25_K1 = 1.2  # tantivy's: a term's score never exceeds (K1 + 1) × its idf
 
 log = logging.getLogger(__name__)
@@ -120,6 +121,7 @@ def fresh_store(
     store: str | None = None,
     *,
     remark: Callable[[str], object] = log.warning,
+    progress: Progress | None = None,
 ) -> Store:
     """The open store of a notes folder, brought up to date with it first.
 
@@ -127,13 +129,18 @@ def fresh_store(
         notes: the notes folder, else the configured one.
         store: the store's folder, else the configured one.
         remark: takes what the reader should know of the update.
+        progress: called as the update goes on.
+
+    A large new folder is not encoded to the end: keywords answer at once, and each call encodes
+    some more.
 
     Raises:
         NotesError: as `build` and `open_store` do.
     """
     folder = notes_folder(notes)
     place = store_folder(folder, store)
-    for line in build(folder, place).remarks:
+    report = build(folder, place, progress=progress, encode_seconds=ENCODE_SECONDS)
+    for line in report.remarks:
         remark(line)
     return open_store(place)
 

@@ -7,6 +7,7 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
+from index.terminal import harmless
 from qa.answer import Answer, place
 
 NEAREST = 3  # passages shown beside a refusal: enough to see that the right one is not there
@@ -16,7 +17,7 @@ NEAR = "答えではありませんが、近い箇所 (not an answer, but near)"
 def as_json(answer: Answer, question: str) -> dict[str, Any]:
     """The fixed JSON form of an answer, for json.dumps; question is as it was typed."""
     return {
-        "question": question,
+        "question": question.encode("utf-8", "replace").decode(),
         "found": answer.found,
         "confidence": round(answer.confidence, 4),
         "answer": answer.text,
@@ -55,23 +56,26 @@ def print_answer(answer: Answer, console: Console) -> None:
     """
     if answer.found:
         for citation in answer.citations:
-            console.print(Text(citation.quote) + Text(f" [{citation.n}]", style="bold cyan"))
+            quote = Text(harmless(citation.quote))
+            console.print(quote + Text(f" [{citation.n}]", style="bold cyan"))
         console.print()
         for citation in answer.citations:
             where = place(citation.path, citation.heading, citation.start_line, citation.end_line)
             changed = " (索引のあとで変わったファイル / changed since)" if citation.changed else ""
-            console.print(Text(f"[{citation.n}] ", style="cyan") + Text(where + changed, "dim"))
+            where = harmless(where + changed)
+            console.print(Text(f"[{citation.n}] ", style="cyan") + Text(where, "dim"))
     else:
         console.print(Text(answer.text, style="bold"))
-        if answer.absent:
-            words = "、".join(answer.absent)
-            console.print(Text(f"ノートにない言葉 (words in no note): {words}"))
+    if answer.absent:
+        words = harmless("、".join(answer.absent))
+        console.print(Text(f"ノートにない言葉 (words in no note): {words}"))
+    if not answer.found:
         if answer.hits:
             console.print(Text(f"\n{NEAR}:", style="dim"))
         for hit in answer.hits[:NEAREST]:
             passage = hit.passage
             where = place(passage.path, passage.heading, passage.start_line, passage.end_line)
-            console.print(Text(f"· {where}", style="dim"))
-            console.print(Text(passage.text.strip("\n"), style="dim"))
+            console.print(Text(harmless(f"· {where}"), style="dim"))
+            console.print(Text(harmless(passage.text.strip("\n")), style="dim"))
     if answer.notice:
-        console.print(Text(answer.notice, style="yellow"))
+        console.print(Text(harmless(answer.notice), style="yellow"))

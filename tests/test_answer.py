@@ -1,6 +1,7 @@
 """Answers: every quote is a literal slice of its note, and a refusal is said as one."""
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -86,7 +87,7 @@ def test_a_refusal_names_the_words_that_are_nowhere(store: Store) -> None:
     assert set(answer.absent) >= {"宇宙", "燃料"}
 
 
-@pytest.mark.parametrize("question", ["", "  \n", "🍣🍺", "？！", "\x00"])
+@pytest.mark.parametrize("question", ["", "  \n", "🍣🍺", "？！", "\x00", "\ud800"])
 def test_nothing_asked_is_answered_with_a_sentence(store: Store, question: str) -> None:
     answer = ask(question, store)
     assert not answer.found
@@ -113,10 +114,29 @@ def test_a_note_that_changed_is_cited_as_it_is_now(store: Store, notes: Path) ->
     assert not ask("カレーの作り方は？", store).found
 
 
+def test_a_line_that_now_goes_on_is_not_quoted(tmp_path: Path, encoder: BigramEncoder) -> None:
+    folder = write_notes(tmp_path / "notes", {"柿.md": "# 柿\n\n- 柿の収穫は十月である\n"})
+    build(folder, tmp_path / "store", encoder=encoder)
+    with open_store(tmp_path / "store", encoder=encoder) as store:
+        assert ask("柿の収穫はいつ？", store).citations[0].quote == "柿の収穫は十月である"
+        stamp = (folder / "柿.md").stat()
+        write_notes(folder, {"柿.md": "# 柿\n\n- 柿の収穫は十月である必要はない\n"})
+        os.utime(folder / "柿.md", ns=(stamp.st_atime_ns, stamp.st_mtime_ns))
+        answer = ask("柿の収穫はいつ？", store)
+        assert (answer.found, answer.citations) == (False, ())
+        assert "柿.md" in answer.notice
+        (folder / "柿.md").unlink()
+        answer = ask("柿の収穫はいつ？", store)
+        assert answer.hits == ()
+        assert "柿.md" in answer.notice
+
+
 def test_a_follow_up_is_completed_from_the_conversation(store: Store) -> None:
     first = "定例会議の日時は？"
     assert ask("それはどこ？", store, history=[first]).question == f"{first} それはどこ？"
-    assert ask("カレーの作り方は？", store, history=[first]).question == "カレーの作り方は？"
+    assert ask("いつ？", store, history=[first]).question == f"{first} いつ？"
+    for alone in ("カレーの作り方は？", "ありがとう", "はい", "😀😀"):
+        assert ask(alone, store, history=[first]).question == alone
 
 
 def test_without_its_model_the_store_answers_by_keywords(

@@ -228,6 +228,74 @@ def test_a_note_that_cannot_be_read_just_now_is_kept(
     assert build(notes, store_folder, encoder=encoder).removed == 1
 
 
+def test_a_subfolder_that_cannot_be_listed_just_now_is_kept(
+    notes: Path, store_folder: Path, encoder: BigramEncoder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (notes / "仕事.md").write_text("仕事のまとめ\n", encoding="utf-8")
+    build(notes, store_folder, encoder=encoder)
+    (notes / "仕事.md").unlink()  # gone for good, though its name begins like the folder's
+    scandir = os.scandir
+
+    def refuse(folder: Path) -> object:
+        if Path(folder).name == "仕事":
+            raise PermissionError(13, "Permission denied")
+        return scandir(folder)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    report = build(notes, store_folder, encoder=encoder)
+    assert (report.removed, report.unchanged) == (1, 3)
+    assert [item.path for item in report.skipped] == ["仕事/"]
+
+
+def test_another_process_with_another_model_stores_no_wrong_vectors(
+    notes: Path, store_folder: Path
+) -> None:
+    other = BigramEncoder("other")
+
+    class Overtaken(BigramEncoder):
+        def encode_passages(self, texts: list[str]) -> object:
+            with Store(store_folder) as store:
+                store.use_encoder(other, other.fingerprint)
+            return super().encode_passages(texts)
+
+    with pytest.raises(StoreMismatch, match="別のモデル"):
+        build(notes, store_folder, encoder=Overtaken())
+    report = build(notes, store_folder, encoder=other)
+    assert report.encoded == report.passages
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE passages SET text = cast(x'e6a19c2eff' AS text) WHERE id = 1",
+        "UPDATE passages SET heading = '[' WHERE id = 1",
+        "UPDATE vectors SET vector = x'00'",
+        "ALTER TABLE passages DROP COLUMN words",
+    ],
+)
+def test_damage_that_sqlite_itself_does_not_see_is_mended(
+    notes: Path, store_folder: Path, encoder: BigramEncoder, statement: str
+) -> None:
+    build(notes, store_folder, encoder=encoder)
+    before = dump(store_folder)
+    with sqlite3.connect(store_folder / FILE_NAME) as db:
+        db.execute(statement)
+    db.close()
+    report = build(notes, store_folder, encoder=encoder)
+    assert any("壊れ" in remark for remark in report.remarks)
+    assert dump(store_folder) == before
+
+
+def test_encoding_stops_in_time_and_goes_on_the_next_time(
+    tmp_path: Path, store_folder: Path, encoder: BigramEncoder
+) -> None:
+    many = {f"{n}.txt": f"話{n}の内容。\n" for n in range(150)}
+    folder = write_notes(tmp_path / "notes", many)
+    first = build(folder, store_folder, encoder=encoder, encode_seconds=0)
+    assert 0 < first.encoded < first.passages == 150
+    assert build(folder, store_folder, encoder=encoder).encoded == 150 - first.encoded
+
+
 def test_an_empty_folder_is_said_and_is_no_error(tmp_path: Path, encoder: BigramEncoder) -> None:
     (tmp_path / "notes").mkdir()
     report = build(tmp_path / "notes", tmp_path / "store", encoder=encoder)
@@ -245,6 +313,10 @@ def test_the_store_takes_no_folder_of_others(notes: Path, tmp_path: Path) -> Non
     assert [path.name for path in (tmp_path / "写真").iterdir()] == ["海.jpg"]
     with pytest.raises(StoreMissing, match="python -m index"):
         open_store(tmp_path / "写真")
+    write_notes(tmp_path / "自分の", {"keywords/大事.md": "大事なメモ", "keywords.txt": "x"})
+    with pytest.raises(StoreError, match="別のファイル"):  # named like ours, but not ours
+        build(tmp_path / "自分の", tmp_path / "自分の", encoder=BigramEncoder())
+    assert (tmp_path / "自分の" / "keywords" / "大事.md").read_text() == "大事なメモ"
 
 
 def test_building_never_writes_to_the_notes(

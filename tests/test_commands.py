@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import EXAMPLE, ROOT, SEEDS_NOTE
+from conftest import EXAMPLE, ROOT, SEEDS_NOTE, write_notes
 
 pytestmark = pytest.mark.model  # the commands use the real encoder
 
@@ -29,7 +29,7 @@ def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]
     return subprocess.run(
         [sys.executable, "-c", OFFLINE, *arguments],
         cwd=ROOT,
-        env={**os.environ, "COLUMNS": "200", **environment},
+        env={**os.environ, "HF_HUB_OFFLINE": "0", **environment},
         capture_output=True,
         text=True,
         check=False,
@@ -97,6 +97,20 @@ def test_what_cannot_be_done_is_said_without_a_traceback(
     assert done.returncode == 1
     assert message in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_odd_input_and_output_leave_no_traceback(tmp_path: Path) -> None:
+    at = ["--store", str(tmp_path / "store")]
+    empty = tmp_path / "empty.jsonl"
+    empty.touch()
+    odd = tmp_path / "odd.jsonl"
+    odd.write_text('{"question": "\\ud800会場は？"}\n', encoding="utf-8")
+    for arguments in (["--batch", str(empty)], ["--batch", str(odd)], ["会場は？"]):
+        done = run("qa", "--json", *arguments, *at, PYTHONIOENCODING="ascii")
+        assert (done.returncode, done.stderr) == (0, "")
+    notes = write_notes(tmp_path / "n", {"a.txt": "赤い字 \x1b[31m と [bold] の括弧\n"})
+    shown = run("qa", "赤い字の括弧", "--notes", str(notes), "--store", str(tmp_path / "s"))
+    assert "赤い字 ␛[31m と [bold] の括弧 [1]" in shown.stdout
 
 
 def test_a_model_that_is_not_there_leaves_keyword_search(tmp_path: Path) -> None:

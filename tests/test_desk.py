@@ -7,10 +7,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from conftest import BigramEncoder
+from conftest import BigramEncoder, write_notes
 
 import index.encoder
 from index import build
+from index.errors import StoreMismatch
 from qa.desk import Desk
 
 
@@ -90,4 +91,17 @@ def test_what_is_missing_is_told_in_the_status(notes: Path, store_folder: Path) 
     status = desk.status()
     assert [item.path for item in status.skipped] == ["絵.png"]
     assert desk.examples() == ["定例会議は？", "引越しの準備は？", "決定事項は？"]
+    desk.close()
+
+
+def test_another_folders_store_is_not_asked(
+    notes: Path, tmp_path: Path, store_folder: Path, encoder: BigramEncoder
+) -> None:
+    build(notes, store_folder, encoder=encoder)
+    other = write_notes(tmp_path / "other", {"犬.txt": "犬は喜び庭駆けまわる。\n"})
+    desk = Desk(other, store_folder)
+    with pytest.raises(StoreMismatch, match="別のフォルダ"):
+        desk.ask("カレーの作り方は？")
+    wait_until_idle(desk)
+    assert "別のフォルダ" in desk.status().error
     desk.close()

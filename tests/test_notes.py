@@ -60,6 +60,7 @@ def test_skipped_files_are_named_and_the_rest_is_read(tmp_path: Path) -> None:
     outside.write_text("外のノート")
     (tmp_path / "外.txt").symlink_to(outside)
     (tmp_path / "切れた.txt").symlink_to(tmp_path / "ない.txt")
+    (tmp_path / "自分.txt").symlink_to(tmp_path / "自分.txt")
     (tmp_path / "輪").symlink_to(tmp_path, target_is_directory=True)
     (tmp_path / ".git").mkdir()
     (tmp_path / ".git" / "隠し.txt").write_text("隠れたノート")
@@ -70,7 +71,8 @@ def test_skipped_files_are_named_and_the_rest_is_read(tmp_path: Path) -> None:
     ]
     reasons = {item.path: item.reason for item in skipped}
     assert reasons.keys() == {
-        "空.txt", "空白.md", "絵.png", "壊れ.md", "巨大.txt", "外.txt", "切れた.txt", "輪", "管.txt"
+        "空.txt", "空白.md", "絵.png", "壊れ.md", "巨大.txt", "外.txt", "切れた.txt", "自分.txt",
+        "輪", "管.txt",
     }  # fmt: skip
     assert "50 MB" in reasons["巨大.txt"]
     assert "フォルダの外" in reasons["外.txt"]
@@ -92,13 +94,36 @@ def test_line_ends_do_not_change_line_numbers(tmp_path: Path) -> None:
     assert note.lines == ["一", "二", "三", "四"]
 
 
-@pytest.mark.parametrize("kind", ["missing", "file"])
+@pytest.mark.parametrize("kind", ["missing", "file", "loop", "long name", "not UTF-8"])
 def test_no_folder_is_said_in_both_languages(tmp_path: Path, kind: str) -> None:
     place = tmp_path / "ノート"
     if kind == "file":
         place.touch()
+    elif kind == "loop":
+        place.symlink_to(place)
+    elif kind == "long name":
+        place = tmp_path / ("長" * 5_000)
+    elif kind == "not UTF-8":
+        place = Path(os.fsdecode(os.fsencode(tmp_path) + b"/bad\xff"))
+        place.mkdir()
     with pytest.raises(NotesFolderError, match=r"フォルダ[\s\S]*\(.*folder"):
         scan(place)
+
+
+def test_folders_may_be_nested_deeper_than_python_calls(tmp_path: Path) -> None:
+    here = os.open(tmp_path, os.O_RDONLY)
+    for _ in range(1_100):  # step by step: the whole path is too long to name at once
+        os.mkdir("d", dir_fd=here)
+        below = os.open("d", os.O_RDONLY, dir_fd=here)
+        os.close(here)
+        here = below
+    os.close(here)
+    (tmp_path / "浅い.txt").write_text("浅い")
+    assert [file.path for file in scan(tmp_path).files] == ["浅い.txt"]
+
+
+def test_half_width_katakana_alone_are_text() -> None:
+    assert decode("ﾊﾝｶｸ ｶﾀｶﾅ ﾉ ﾒﾓ\n".encode("cp932")) == ("ﾊﾝｶｸ ｶﾀｶﾅ ﾉ ﾒﾓ\n", "cp932")
 
 
 @pytest.fixture

@@ -139,3 +139,8 @@ def test_a_plain_memo_has_titles_only_where_they_stand_alone() -> None:
     text = "買い物\n牛乳\n\n予定\n\n  ・月曜 会議\n\n今日は晴れ。\n明日は雨。\n"
     places = [(p.start_line, p.end_line, p.heading) for p in split(note(text))]
     assert places == [(1, 2, ()), (4, 4, ()), (6, 6, ("予定",)), (8, 9, ("予定",))]
+
+
+def test_a_list_nested_deeper_than_python_calls_is_cut() -> None:
+    source = note("\n".join(" " * depth + "- 項目" for depth in range(1_200)))
+    obeys(source, split(source))

@@ -5,7 +5,13 @@ document.documentElement.lang = "ja"; // picks Japanese shapes for the Han chara
 let composing = false;
 addEventListener("keydown", (event) => { composing = event.isComposing || event.keyCode === 229; }, true);
 addEventListener("keypress", (event) => {
-  if (event.key === "Enter" && (composing || event.isComposing)) event.stopImmediatePropagation();
+  if (event.key !== "Enter") return;
+  if (composing || event.isComposing) event.stopImmediatePropagation();
+  // A blank question goes nowhere: the answer to it would come back over what is typed meanwhile.
+  else if (!event.shiftKey && event.target.value?.trim() === "") {
+    event.preventDefault();
+    event.stopImmediatePropagation();
+  }
 }, true);
 
 // [1] leads to its card. Not a plain link: with any ?query in the address the page's <base> reloads it.

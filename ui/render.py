@@ -39,6 +39,10 @@ def _safe(text: str) -> str:
     return SIGN.sub(lambda sign: f"&#{ord(sign[0])};", text.encode("utf-8", "replace").decode())
 
 
+def _short(question: str) -> str:
+    return question[:SHOWN] + ("…" if len(question) > SHOWN else "")
+
+
 def _lines(place: Passage | Citation) -> str:
     start, end = place.start_line, place.end_line
     return f"{start}行" if start == end else f"{start}–{end}行"
@@ -98,12 +102,12 @@ def answer_html(answer: Answer, question: str, turn: int) -> str:
     """An answer and, under it, its sources; `turn` keeps the anchors of one chat apart."""
     parts = [_quoted(citation, turn) for citation in answer.citations]
     if answer.question != question:
-        parts.insert(0, f'<p class="notice">探した質問: {_safe(answer.question)}</p>')
+        parts.insert(0, f'<p class="notice">探した質問: {_safe(_short(answer.question))}</p>')
     if not answer.found:
         parts.append(f"<p>{_safe(answer.text)}</p>")
-        if answer.absent:
-            words = "".join(f"「{_safe(word)}」" for word in answer.absent)
-            parts.append(f"<p>どのノートにもない言葉: {words}</p>")
+    if answer.absent:
+        words = "".join(f"「{_safe(word)}」" for word in answer.absent)
+        parts.append(f'<p class="notice">どのノートにもない言葉: {words}</p>')
     if answer.notice:
         parts.append(f'<p class="notice">{_safe(answer.notice)}</p>')
     cited: dict[Passage, list[Citation]] = {}
@@ -123,8 +127,7 @@ def messages(turns: Sequence[Turn]) -> list[dict[str, Any]]:
     """The whole chat as Gradio messages. Typed text parts, since Gradio dedents plain strings."""
     shown = []
     for number, turn in enumerate(turns, start=1):
-        question = turn.question[:SHOWN] + ("…" if len(turn.question) > SHOWN else "")
-        shown.append(("user", f"<p>{_safe(question)}</p>"))
+        shown.append(("user", f"<p>{_safe(_short(turn.question))}</p>"))
         if turn.answer:
             shown.append(("assistant", answer_html(turn.answer, turn.question, number)))
         elif turn.error:

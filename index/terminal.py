@@ -1,0 +1,98 @@
+"""What the commands share in a terminal: messages, progress, numbers, odd characters."""
+
+from __future__ import annotations
+
+import argparse
+import io
+import re
+from collections import defaultdict
+from collections.abc import Iterable
+from typing import IO
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeRemainingColumn,
+)
+
+from index.build import Stage
+from index.notes import Skipped
+
+STAGES: dict[Stage, str] = {"notes": "ノートを読む", "vectors": "意味検索の準備"}
+NAMED = 5  # skipped files named for each reason; the count tells of the rest
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+
+
+def messages() -> Console:
+    """Where messages go: stderr, never cut into lines of its own, nothing taken for markup."""
+    return Console(stderr=True, highlight=False, markup=False, soft_wrap=True, style="yellow")
+
+
+def writable(*streams: IO[str]) -> None:
+    """Let a terminal that lacks a character show another in its place, rather than fail."""
+    for stream in streams:
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
+
+
+def harmless(text: str) -> str:
+    """Text without control characters: a note's own could steer the terminal. Tabs stay."""
+    return _CONTROL.sub(lambda sign: chr(0x2400 + ord(sign[0])) if sign[0] < " " else "␦", text)
+
+
+def whole_number(text: str) -> int:
+    """A number of at least 1, for argparse.
+
+    Raises:
+        argparse.ArgumentTypeError: it is none.
+    """
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"1 以上の数を: {text} (a number of at least 1)")
+    return int(text)
+
+
+class ProgressBars:
+    """The progress of a build as bars in a terminal; silent where there is none."""
+
+    def __init__(self, console: Console) -> None:
+        """Name the console to draw on."""
+        self._progress = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeRemainingColumn(),
+            console=console,
+            transient=True,
+        )
+        self._tasks: dict[Stage, TaskID] = {}
+
+    def __enter__(self) -> ProgressBars:
+        """Begin to draw."""
+        self._progress.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Stop drawing and leave a clean line."""
+        self._progress.stop()
+
+    def __call__(self, stage: Stage, done: int, total: int) -> None:
+        """Show that done of total are finished."""
+        if stage not in self._tasks:
+            self._tasks[stage] = self._progress.add_task(STAGES[stage], total=total)
+        self._progress.update(self._tasks[stage], completed=done, total=total)
+
+
+def skipped_lines(skipped: Iterable[Skipped]) -> list[str]:
+    """One line a reason: how many files were left out for it, and the first of them by name."""
+    by_reason: dict[str, list[str]] = defaultdict(list)
+    for item in skipped:
+        by_reason[item.reason].append(item.path)
+    return [
+        f"読まなかったもの {len(paths):,}: {reason}: {', '.join(paths[:NAMED])}"
+        + (" …" if len(paths) > NAMED else "")
+        for reason, paths in by_reason.items()
+    ]
