@@ -67,6 +67,7 @@ class ProgressBars:
             TimeRemainingColumn(),
             console=console,
             transient=True,
+            disable=not console.is_terminal,  # a file or a pipe gets no bars
         )
         self._tasks: dict[Stage, TaskID] = {}
 
