@@ -21,7 +21,7 @@ from index.store import Store
 from index.tokens import normalize
 from qa.confidence import confidence
 from qa.dialogue import standalone
-from qa.question import MAX_CHARS, Question, content, evidence, read_question
+from qa.question import MAX_CHARS, Question, clean, content, evidence, read_question
 from qa.retrieve import Hit, search, using
 
 NOT_FOUND = "ノートには見つかりませんでした"
@@ -87,7 +87,7 @@ def ask(
     if k < 1:
         raise ValueError(f"k must be at least 1, not {k}")
     with using(store) as opened:
-        full = standalone(question.strip(), history)
+        full = standalone(clean(question), [clean(earlier) for earlier in history])
         asked = read_question(full, opened)
         if asked.empty:
             return _nothing_asked(full)

@@ -54,7 +54,7 @@ class Question:
 
 def read_question(text: str, store: Store) -> Question:
     """Cut a question into words and weigh each by how rare it is in the store."""
-    text = text[:MAX_CHARS].encode("utf-8", "replace").decode()  # a lone surrogate is no letter
+    text = clean(text)[:MAX_CHARS]
     topic = ENDING.sub("", text) or text
     words = tuple({word.terms: word for word in tokenize(topic)}.values())
     frequencies = [store.frequency(word) for word in words]
@@ -72,6 +72,11 @@ def read_question(text: str, store: Store) -> Question:
         ),
         pairs=tuple(dict.fromkeys(bigrams(_without_loans(topic, words)))),
     )
+
+
+def clean(text: str) -> str:
+    """A question without spaces around it, and without lone surrogates, which are no letters."""
+    return text.strip().encode("utf-8", "replace").decode()
 
 
 def _without_loans(text: str, words: Iterable[Word]) -> str:
