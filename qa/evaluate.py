@@ -14,6 +14,7 @@ import time
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
+from math import inf
 from pathlib import Path
 
 from rich.console import Console
@@ -69,7 +70,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         rows = list(read_questions(Path(options.questions)))
         lines = wanted_lines(rows, notes_folder(options.notes))
         with ProgressBars(say) as bars:
-            opened = fresh_store(options.notes, options.store, remark=say.print, progress=bars)
+            opened = fresh_store(
+                options.notes, options.store, remark=say.print, progress=bars, encode_seconds=inf
+            )
         with opened as store:
             outcomes = [
                 measure(store, row, wanted) for row, wanted in zip(rows, lines, strict=True)

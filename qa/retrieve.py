@@ -122,6 +122,7 @@ def fresh_store(
     *,
     remark: Callable[[str], object] = log.warning,
     progress: Progress | None = None,
+    encode_seconds: float = ENCODE_SECONDS,
 ) -> Store:
     """The open store of a notes folder, brought up to date with it first.
 
@@ -130,16 +131,15 @@ def fresh_store(
         store: the store's folder, else the configured one.
         remark: takes what the reader should know of the update.
         progress: called as the update goes on.
-
-    A large new folder is not encoded to the end: keywords answer at once, and each call encodes
-    some more.
+        encode_seconds: after which the rest is left to the next call: keywords answer at once,
+            and a large new folder takes hours to encode.
 
     Raises:
         NotesError: as `build` and `open_store` do.
     """
     folder = notes_folder(notes)
     place = store_folder(folder, store)
-    report = build(folder, place, progress=progress, encode_seconds=ENCODE_SECONDS)
+    report = build(folder, place, progress=progress, encode_seconds=encode_seconds)
     for line in report.remarks:
         remark(line)
     return open_store(place)
