@@ -123,7 +123,8 @@ class _Build:
             skipped = [*listing.skipped]
             added, changed = self._read(store, listing.files, known, stored, skipped)
             store.set_skipped(skipped)
-            store.set_versions()
+            if store.version_difference():
+                store.set_versions()
             encoded = self._encode(store)
             if gone or added or changed or encoded or not store.saved:
                 store.prune()
