@@ -59,7 +59,7 @@ def main(argv: Sequence[str] | None = None) -> int:
           f"with/without {auroc(list(asked_with), list(kept[1::2])):.3f}")  # fmt: skip
     print(f"at 5 % wrongly refused (threshold {threshold:.3f}): "
           f"refused {float((kept[1::2] < threshold).mean()):.3f}")  # fmt: skip
-    for edge in (0.2, 0.3, 0.4, 0.5, 0.6):
+    for edge in (0.1, 0.2, 0.3, 0.4, 0.5):
         print(f"threshold {edge}: refused {float((kept[1::2] < edge).mean()):.3f}, "
               f"wrongly {float((asked_with < edge).mean()):.3f}")  # fmt: skip
     print(f"expected calibration error (10 bins) {calibration_error(kept, labels):.3f}")
