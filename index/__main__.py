@@ -6,10 +6,13 @@ import argparse
 import sys
 from collections.abc import Sequence
 
+from rich.console import Console
+
 from index.build import BuildReport, build
 from index.errors import NotesError
 from index.settings import notes_folder, store_folder
 from index.terminal import ProgressBars, messages, skipped_lines, writable
+from index.watch import watch
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -21,14 +24,21 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--notes", metavar="DIR", help="ノートのフォルダ (default: seeds/)")
     parser.add_argument("--store", metavar="DIR", help="索引を置くフォルダ (default: user cache)")
     parser.add_argument("--rebuild", action="store_true", help="すべて作り直す / build all again")
+    parser.add_argument(
+        "--watch", action="store_true", help="変わるたびに続けます / go on at every change"
+    )
     options = parser.parse_args(argv)
     writable(sys.stdout, sys.stderr)
     say = messages()
     notes = notes_folder(options.notes)
     store = store_folder(notes, options.store)
     try:
-        with ProgressBars(say) as bars:
-            report = build(notes, store, progress=bars, rebuild=options.rebuild)
+        if not options.watch or options.rebuild:
+            with ProgressBars(say) as bars:
+                tell(build(notes, store, progress=bars, rebuild=options.rebuild), say)
+        if options.watch:
+            for report in watch(notes, store):
+                tell(report, say)
     except NotesError as error:
         say.print(str(error), style="red")
         return 1
@@ -38,12 +48,16 @@ def main(argv: Sequence[str] | None = None) -> int:
             "(Interrupted; what was done is kept, and the next run goes on from there.)"
         )
         return 130
+    return 0
+
+
+def tell(report: BuildReport, say: Console) -> None:
+    """What a build found, for a person: remarks, what was skipped, and the closing line."""
     for remark in report.remarks:
         say.print(remark)
     for line in skipped_lines(report.skipped):
         say.print(line, style="dim")
-    print(closing_line(report))
-    return 0
+    print(closing_line(report), flush=True)
 
 
 def closing_line(report: BuildReport) -> str:
