@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from sentence_transformers import SentenceTransformer
 
-BATCH = 16  # texts at a time: on 2 cores larger ones gain nothing and delay Ctrl-C
+BATCH = 16  # texts at a time: few, so that Ctrl-C and a small memory wait for little
 QUERY_PROMPTS = ("query", "search_query", "retrieval_query")  # as model cards name them
 PASSAGE_PROMPTS = ("passage", "document", "search_document", "retrieval_document")
 

@@ -20,14 +20,14 @@ from index.tokens import Word
 SCHEMA = 1  # raise when the fields below change: the cache is then made again
 HEAP_BYTES = 32_000_000  # tantivy asks for at least 15 MB a thread; more holds more rows a segment
 
-# Measured on JaQuAD train (benchmarks/README.md): what else a word's terms add to its best one,
-# a match in the heading, and a pair of characters, each against a match in the text.
-OTHER_TERMS = 0.3
-WEAKER_TERMS = 0.4
-SLIP_WEIGHT = 0.6
+# What a match counts for, against a word's best term in the text. All but SLIP_WEIGHT were tried on
+# JaQuAD train (benchmarks/README.md), which has no slips: it only keeps these below whole words.
+OTHER_TERMS = 0.3  # each further term of the same word
+WEAKER_TERMS = 0.4  # a part of a code, a sound; 0.6 was worse by 0.001 recall@1
+CONTEXT_WEIGHT = 0.3  # in the title, a heading or a parent bullet
+BIGRAM_WEIGHT = 0.3  # a pair of characters
+SLIP_WEIGHT = 0.6  # a Latin word one letter away
 SLIP_FROM = 5  # letters; shorter words have too many neighbours
-CONTEXT_WEIGHT = 0.3
-BIGRAM_WEIGHT = 0.3
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,7 @@ from index.errors import NotesFolderError
 
 SUFFIXES = frozenset({".txt", ".text", ".md", ".markdown"})
 MAX_BYTES = 50_000_000  # a note anyone wrote by hand is far smaller; a log or a dump is not a note
-READABLE_SHARE = 0.9  # of the characters; mojibake of the wrong Japanese encoding stays near 0.5
+READABLE_SHARE = 0.9  # of the characters; the seeds note and JaQuAD's texts are all above 0.97
 BOMS = (
     (b"\xef\xbb\xbf", "utf-8-sig"),
     (b"\xff\xfe", "utf-16"),  # the codec reads and drops the mark itself

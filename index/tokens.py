@@ -194,7 +194,7 @@ def tokenizer_fingerprint() -> str:
 
 
 # Taking a token's features apart costs more than finding them; a language has few words.
-WORDS_REMEMBERED = 200_000  # some 60 MB at most
+WORDS_REMEMBERED = 200_000  # far more than a person's notes hold; a bound all the same
 _words: dict[tuple[str, str], Word | None] = {}
 
 

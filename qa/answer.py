@@ -21,7 +21,15 @@ from index.store import Store
 from index.tokens import normalize
 from qa.confidence import confidence
 from qa.dialogue import standalone
-from qa.question import MAX_CHARS, Question, clean, content, evidence, read_question
+from qa.question import (
+    HEADING_EVIDENCE,
+    MAX_CHARS,
+    Question,
+    clean,
+    content,
+    evidence,
+    read_question,
+)
 from qa.retrieve import Hit, search, using
 
 NOT_FOUND = "ノートには見つかりませんでした"
@@ -33,7 +41,6 @@ QUOTED_HITS = 3  # passages whose lines may be quoted: below them, right ones ar
 MAX_CITATIONS = 3  # an answer is read at a glance
 LONG_LINE = 160  # characters; of a longer line only the sentences that answer are quoted
 NEW_EVIDENCE = 0.2  # share of the question's weight that a further line must add to be quoted
-HEADING_EVIDENCE = 0.5  # a word that stands above a line, against one that stands in it
 NEAR_BEST = 0.6  # of the best hit's score; a weaker hit adds no further line
 
 

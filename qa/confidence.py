@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from qa.question import Question, content, evidence
+from qa.question import HEADING_EVIDENCE, Question, content, evidence
 from qa.retrieve import Hit
 
 FEATURES = ("held", "missing", "keyword", "meaning", "margin")
@@ -15,7 +15,7 @@ WEIGHTS = (6.57, -0.775, -1.396, 0.152, 5.129)
 
 
 def confidence(question: Question, hits: Sequence[Hit]) -> float:
-    """Probability that the best passage answers the question, 0 to 1; 0 without hits or words."""
+    """Probability that the best passage answers the question, 0 to 1; 0 without hits."""
     if not hits:
         return 0.0
     total = INTERCEPT + sum(
@@ -46,4 +46,7 @@ def features(question: Question, hits: Sequence[Hit]) -> tuple[float, ...]:
 def _held(question: Question, hit: Hit) -> list[float]:
     text = content(hit.passage.text)
     above = content(" ".join(hit.passage.heading))
-    return [max(evidence(word, text), 0.5 * evidence(word, above)) for word in question.words]
+    return [
+        max(evidence(word, text), HEADING_EVIDENCE * evidence(word, above))
+        for word in question.words
+    ]

@@ -1,7 +1,9 @@
 """Asking while the index is brought up to date behind: what a chat keeps for its reader.
 
-Desk.start ▶ build on a thread of its own, then load the model
-Desk.ask   ▶ an answer from what is indexed so far: keywords at once, meaning when it is ready
+    Desk.start ▶ build on a thread of its own, then load the model
+    Desk.ask   ▶ an answer from what is indexed so far: keywords at once, meaning when it is ready
+
+A store that is replaced, deleted or damaged meanwhile is opened again, or built again.
 """
 
 from __future__ import annotations

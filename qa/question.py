@@ -28,6 +28,7 @@ ENDING = re.compile(
     r"|知りたい(?:です)?)?"
     r"[。？?！!\s]*$"
 )
+HEADING_EVIDENCE = 0.5  # a word that stands above a line or passage, against one that stands in it
 FEWEST_PAIRS = 0.6  # share of a word's pairs that must be there to call it found at all
 
 
