@@ -1,213 +1,191 @@
-"""python -m qa.evaluate QUESTIONS: how often the right lines are found, and refusals are right.
+"""python -m qa.evaluate: how often the right lines are found, and refusals are right.
 
-Each row of a question file names what should be found: {"id", "category", "question", "quotes"}. A
-hit counts when its lines cover the line that holds the quote. With "quotes": [] the notes do not
-answer, and the answer must be a refusal.
+    python -m qa.evaluate QUESTIONS   each row names what should be found: {"id", "category",
+                                      "question", "quotes"}; "quotes": [] must be refused
+    python -m qa.evaluate --own       questions made by rule from the notes themselves
+
+A hit counts when its lines cover the line that holds the quote.
 """
 
 from __future__ import annotations
 
 import argparse
+import codecs
 import json
+import os
 import sys
-import time
-from collections import defaultdict
-from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
 from math import inf
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
 
 from index.errors import NotesError
-from index.notes import read_notes
+from index.notes import read_notes, real
 from index.settings import notes_folder
-from index.store import Store
-from index.terminal import ProgressBars, messages, writable
-from qa.answer import Answer, ask
-from qa.measures import auroc, mean, percentile, recall, reciprocal_rank
-from qa.questions import QuestionsError, read_questions
+from index.terminal import NAMED, ProgressBars, messages, whole_number, writable
+from qa.compare import compare, comparison_json
+from qa.outcomes import Outcome, measure
+from qa.own_questions import own_questions, spread
+from qa.questions import Asked, QuestionsError, locate, read_questions
+from qa.results import as_json, read_outcomes
 from qa.retrieve import fresh_store
+from qa.show_scores import print_comparison, print_scores
 
-DEPTH = 10  # hits looked at for each question
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """One question and how it went."""
-
-    id: str
-    category: str
-    question: str
-    ranks: tuple[int | None, ...]  # of each wanted line: first hit that covers it, from 1
-    cited: float  # share of the wanted lines that the citations cover
-    found: bool
-    confidence: float
-    milliseconds: float
-
-    @property
-    def answerable(self) -> bool:
-        """Whether the notes answer it."""
-        return bool(self.ranks)
+OWN_QUESTIONS = 200  # enough for intervals of about 0.05 either side; seconds to ask
+NOTES_FOR_A_QUESTION = 2  # of a large folder, so many notes are tried: some give none
+MADE_BY_RULE = (
+    "これらの質問は、ノートの見出し・箇条書き・最初の文から、規則で作ったものです。ノートと同じ言葉を"
+    "使うので、人がたずねるより見つかりやすくなります。設定を比べたり、見つからない箇所を探したりする"
+    "ためのもので、成績ではありません。\n"
+    "(These questions were made by rule from the notes' own headings, bullets and first sentences. "
+    "They share the notes' words and so flatter the search: good for comparing settings and for "
+    "spotting lines that are not found, not as a score.)"
+)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; returns the exit status: 0 measured, 1 a named error."""
-    parser = argparse.ArgumentParser(
-        prog="python -m qa.evaluate",
-        description="検索と「見つかりません」の確かさを測ります / measure retrieval and refusal",
-    )
-    parser.add_argument("questions", help="質問のファイル (JSONL)")
-    parser.add_argument("--notes", metavar="DIR", help="ノートのフォルダ (default: seeds/)")
-    parser.add_argument("--store", metavar="DIR", help="索引を置くフォルダ (default: user cache)")
-    parser.add_argument("--json", metavar="FILE", help="結果を JSON でも書く / write JSON as well")
-    options = parser.parse_args(argv)
+    options = _options(argv)
     writable(sys.stdout, sys.stderr)
     say = messages()
     try:
-        rows = list(read_questions(Path(options.questions)))
-        lines = wanted_lines(rows, notes_folder(options.notes))
+        notes = notes_folder(options.notes)
+        old = read_outcomes(Path(options.compare)) if options.compare else None
+        if options.json not in (None, "-"):
+            _check_target(Path(options.json), notes, options.questions)
+        if options.questions:
+            questions = locate(read_questions(Path(options.questions)), notes)
+        else:
+            questions = _own(notes, options.limit or OWN_QUESTIONS, say)
         with ProgressBars(say) as bars:
             opened = fresh_store(
                 options.notes, options.store, remark=say.print, progress=bars, encode_seconds=inf
             )
         with opened as store:
-            outcomes = [
-                measure(store, row, wanted) for row, wanted in zip(rows, lines, strict=True)
-            ]
+            outcomes = measure(store, questions)
+        _report(outcomes, old, options, say)
     except NotesError as error:
         say.print(str(error), style="red")
         return 1
     except KeyboardInterrupt:
         return 130
-    summary = summarize(outcomes)
-    print_table(outcomes, summary, Console(highlight=False))
-    if options.json:
-        content = {"summary": summary, "questions": [asdict(outcome) for outcome in outcomes]}
-        Path(options.json).write_text(
-            json.dumps(content, ensure_ascii=False, indent=1), encoding="utf-8"
-        )
+    except BrokenPipeError:  # whoever reads has enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return 0
 
 
-def wanted_lines(rows: Iterable[dict[str, object]], notes: Path) -> list[set[tuple[str, int]]]:
-    """For each row the (path, line) of each of its quotes; the first line of a longer quote.
+def _options(argv: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m qa.evaluate",
+        description="検索と「見つかりません」の確かさを測ります / measure retrieval and refusal",
+    )
+    parser.add_argument("questions", nargs="?", help="質問のファイル (JSONL) / a question file")
+    parser.add_argument(
+        "--own",
+        action="store_true",
+        help="ノートから規則で作った質問で測る / with questions made by rule from the notes",
+    )
+    parser.add_argument(
+        "--limit",
+        type=whole_number,
+        metavar="N",
+        help=f"--own の質問の数 / how many (default: {OWN_QUESTIONS})",
+    )
+    parser.add_argument("--notes", metavar="DIR", help="ノートのフォルダ (default: seeds/)")
+    parser.add_argument("--store", metavar="DIR", help="索引を置くフォルダ (default: user cache)")
+    parser.add_argument(
+        "--json",
+        metavar="FILE",
+        help="結果を JSON でも書く、- なら表の代わりに / write JSON as well; - prints it instead",
+    )
+    parser.add_argument(
+        "--compare",
+        metavar="OLD.json",
+        help="前の結果と比べる / show what got better or worse since",
+    )
+    options = parser.parse_args(argv)
+    if bool(options.questions) == options.own:
+        parser.error("質問のファイルか --own のどちらか一つを / give a question file or --own")
+    if options.limit and not options.own:
+        parser.error("--limit は --own と使います / --limit goes with --own")
+    return options
 
-    A row may name the note ("path") and the line ("lines") where a quote stands in several places.
+
+def _own(notes: Path, limit: int, say: Console) -> list[Asked]:
+    """Questions made from a folder's notes, saying of which notes none could be made.
 
     Raises:
-        QuestionsError: a quote stands in no note.
+        QuestionsError: no line of any note makes one.
+        NotesFolderError: the folder cannot be read.
     """
-    read, _ = read_notes(notes)
-    found: list[set[tuple[str, int]]] = []
-    for row in rows:
-        wanted: set[tuple[str, int]] = set()
-        quotes = row.get("quotes")
-        for at, quote in enumerate(quotes if isinstance(quotes, list) else []):
-            given = row.get("lines")
-            if isinstance(given, list) and "path" in row:
-                wanted.add((str(row["path"]), int(given[at])))
-                continue
-            places = [
-                (note.path, note.text.count("\n", 0, note.text.index(quote)) + 1)
-                for note in read
-                if quote in note.text
-            ]
-            if not places:
-                raise QuestionsError(
-                    f"この引用はどのノートにもありません: {quote!r} ({row.get('id')})\n"
-                    f"(That quote stands in no note.)"
-                )
-            wanted.add(places[0])
-        found.append(wanted)
-    return found
+    made = own_questions(read_notes(notes)[0], NOTES_FOR_A_QUESTION * limit)
+    without = [path for path, questions in made.items() if not questions]
+    if len(without) == len(made):
+        raise QuestionsError(
+            f"規則で質問を作れる行がノートにありません: {notes}\n"
+            f"(No line of the notes makes a fair question by rule.)"
+        )
+    if without:
+        named = ", ".join(without[:NAMED]) + (" …" if len(without) > NAMED else "")
+        say.print(
+            f"質問を作れなかったノート (notes that gave no question) {len(without):,}: {named}"
+        )
+    return spread(made, limit)
 
 
-def measure(store: Store, row: dict[str, object], wanted: Iterable[tuple[str, int]]) -> Outcome:
-    """Ask one question and see where its wanted lines came."""
-    question = str(row["question"])
-    started = time.perf_counter()
-    answer = ask(question, store, k=DEPTH)
-    elapsed = time.perf_counter() - started
-    places = sorted(wanted)
-    return Outcome(
-        id=str(row.get("id", "")),
-        category=str(row.get("category", "")),
-        question=question,
-        ranks=tuple(_rank(answer, path, line) for path, line in places),
-        cited=mean([float(_cites(answer, path, line)) for path, line in places]),
-        found=answer.found,
-        confidence=answer.confidence,
-        milliseconds=1_000 * elapsed,
-    )
+def _report(
+    outcomes: Sequence[Outcome],
+    old: Sequence[Outcome] | None,
+    options: argparse.Namespace,
+    say: Console,
+) -> None:
+    """Print the table or the JSON, and write the JSON where it is asked for.
+
+    Raises:
+        QuestionsError: the JSON cannot be written.
+    """
+    answers = not options.own
+    content: dict[str, Any] = as_json(outcomes, made_by_rule=options.own)
+    compared = compare(old, outcomes, answers=answers) if old is not None else None
+    if compared:
+        content["compared"] = comparison_json(compared)
+    if options.json == "-":
+        if options.own:
+            say.print(MADE_BY_RULE)
+        unicode = codecs.lookup(sys.stdout.encoding).name.startswith("utf")
+        print(json.dumps(content, ensure_ascii=not unicode, indent=1))  # exact on any terminal
+        return
+    console = Console(highlight=False, markup=False, soft_wrap=True)
+    if options.own:
+        console.print(MADE_BY_RULE, style="yellow")
+    print_scores(outcomes, console, answers=answers)
+    if compared:
+        print_comparison(compared, console, answers=answers)
+    if options.json:
+        text = json.dumps(content, ensure_ascii=False, indent=1)
+        try:
+            Path(options.json).write_text(text, encoding="utf-8")
+        except OSError as error:
+            raise QuestionsError(
+                f"結果を書けません: {options.json}: {error.strerror}\n"
+                f"(The results cannot be written.)"
+            ) from error
 
 
-def summarize(outcomes: Sequence[Outcome]) -> dict[str, float]:
-    """The measures over all questions; shares are 0 to 1, times in milliseconds."""
-    asked = [outcome for outcome in outcomes if outcome.answerable]
-    unanswerable = [outcome for outcome in outcomes if not outcome.answerable]
-    times = [outcome.milliseconds for outcome in outcomes[1:]]  # the first one loads the model
-    return {
-        "answerable": len(asked),
-        "unanswerable": len(unanswerable),
-        **{f"recall@{k}": mean([recall(o.ranks, k) for o in asked]) for k in (1, 3, 5, 10)},
-        "reciprocal_rank": mean([reciprocal_rank(o.ranks) for o in asked]),
-        "cited": mean([o.cited for o in asked]),
-        "refused": mean([float(not o.found) for o in unanswerable]),
-        "wrongly_refused": mean([float(not o.found) for o in asked]),
-        "auroc": auroc([o.confidence for o in asked], [o.confidence for o in unanswerable]),
-        "milliseconds_p50": percentile(times, 0.5),
-        "milliseconds_p95": percentile(times, 0.95),
-    }
+def _check_target(target: Path, notes: Path, questions: str | None) -> None:
+    """Refuse to write over what was written by hand.
 
-
-def print_table(outcomes: Sequence[Outcome], summary: dict[str, float], console: Console) -> None:
-    """The summary, then each category, then the questions that went wrong."""
-    table = Table(title=f"{len(outcomes)} questions")
-    table.add_column("category")
-    for name in ("n", "R@1", "R@3", "R@5", "RR", "cited", "refused"):
-        table.add_column(name, justify="right")
-    by_category: dict[str, list[Outcome]] = defaultdict(list)
-    for outcome in outcomes:
-        by_category[outcome.category or "–"].append(outcome)
-    groups = [*by_category.items(), ("all answerable", [o for o in outcomes if o.answerable])]
-    for name, group in groups:
-        part = summarize(group)
-        refused = mean([float(not outcome.found) for outcome in group])
-        shown = [f"{part[key]:.3f}" for key in ("recall@1", "recall@3", "recall@5")]
-        shown += [f"{part[key]:.3f}" for key in ("reciprocal_rank", "cited")]
-        shown = shown if part["answerable"] else ["–"] * len(shown)
-        table.add_row(name, str(len(group)), *shown, f"{refused:.3f}")
-    console.print(table)
-    for outcome in outcomes:
-        ranks = ",".join(str(rank or "–") for rank in outcome.ranks)
-        if outcome.answerable and (not outcome.found or outcome.cited < 1):
-            state = "cited in part or not" if outcome.found else "wrongly refused"
-            console.print(escape(f"{state}: {outcome.id} {outcome.question} (rank {ranks})"))
-        if not outcome.answerable and outcome.found:
-            console.print(escape(f"wrongly answered: {outcome.id} {outcome.question}"))
-    console.print(
-        f"refused {summary['refused']:.3f} of {summary['unanswerable']:.0f} unanswerable · "
-        f"wrongly refused {summary['wrongly_refused']:.3f} · AUROC {summary['auroc']:.3f} · "
-        f"{summary['milliseconds_p50']:.0f} ms p50, {summary['milliseconds_p95']:.0f} ms p95"
-    )
-
-
-def _rank(answer: Answer, path: str, line: int) -> int | None:
-    for rank, hit in enumerate(answer.hits, start=1):
-        passage = hit.passage
-        if passage.path == path and passage.start_line <= line <= passage.end_line:
-            return rank
-    return None
-
-
-def _cites(answer: Answer, path: str, line: int) -> bool:
-    return any(
-        citation.path == path and citation.start_line <= line <= citation.end_line
-        for citation in answer.citations
-    )
+    Raises:
+        QuestionsError: the file for the JSON lies in the notes folder, or is the question file.
+    """
+    taken = real(target).is_relative_to(real(notes))
+    if taken or (questions and real(target) == real(Path(questions))):
+        raise QuestionsError(
+            f"結果はノートのフォルダや質問のファイルには書きません: {target}\n"
+            f"(Results are not written into the notes folder, nor over the question file.)"
+        )
 
 
 if __name__ == "__main__":
