@@ -84,7 +84,7 @@ def spread(made: Mapping[str, Sequence[Asked]], limit: int) -> list[Asked]:
     """At most limit of the questions, as many of each note as can be, from all over the note."""
     shares = evenly([len(of_note) for of_note in made.values()], limit)
     return [
-        of_note[at * len(of_note) // share]
+        of_note[(2 * at + 1) * len(of_note) // (2 * share)]
         for of_note, share in zip(made.values(), shares, strict=True)
         for at in range(share)
     ]
