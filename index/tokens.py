@@ -26,6 +26,7 @@ RULES = 7  # raise when a change here gives other terms: every store is then cut
 # Parts of speech (unidic pos1) that carry what a text is about. Particles, auxiliaries and
 # punctuation do not; pronouns, adnominals and interjections point or greet, and match everywhere.
 CONTENT = frozenset({"名詞", "動詞", "形容詞", "形状詞", "副詞", "接頭辞", "接尾辞"})
+NAMES = frozenset({"人名", "地名"})  # pos3 of the names of people and places
 # Words that only ask or hold a sentence together, by lemma; found in any note, so no evidence.
 FUNCTION_LEMMAS = frozenset(
     "為る 居る 有る 成る 事 物 為 訳 筈 所 様 方 時 中 御 無い 出来る 下さる 呉れる 貰う 頂く "
@@ -66,7 +67,7 @@ class Word:
     """A content word, as written (normalised) and as searched."""
 
     surface: str
-    pos: str  # unidic's pos1, or "code"
+    pos: str  # unidic's pos1; "人名" or "地名" for a name of a person or place; or "code"
     terms: tuple[str, ...]  # each stands for the whole word: lemma, English, reading, spelling
     parts: tuple[str, ...] = ()  # of a code or a compound: weaker evidence than the whole
     sounds: tuple[str, ...] = ()  # how a loan word sounds, where katakana and English meet
@@ -182,10 +183,19 @@ def bigrams(text: str) -> list[str]:
     Spaces, signs and Latin letters end a run. Latin words have no pairs: theirs are few and in
     every other word, so they would drown the words; their slips are matched by edit distance.
     """
-    pairs: list[str] = []
+    return _grams(text, 2)
+
+
+def trigrams(text: str) -> list[str]:
+    """As `bigrams`, but three letters; a run of fewer stands for itself."""
+    return _grams(text, 3)
+
+
+def _grams(text: str, size: int) -> list[str]:
+    grams: list[str] = []
     for run in re.findall(r"[^\W_A-Za-z0-9]+", fold_katakana(normalize(text))):
-        pairs.extend([run[i : i + 2] for i in range(len(run) - 1)] or [run])
-    return pairs
+        grams.extend([run[at : at + size] for at in range(len(run) - size + 1)] or [run])
+    return grams
 
 
 def tokenizer_fingerprint() -> str:
@@ -264,7 +274,8 @@ def _word(token: fugashi.UnidicNode) -> Word | None:
     if surface in KANJI_DIGITS:
         terms.append(KANJI_DIGITS[surface])
     unknown = () if lemma else _sounds(surface)  # else the dictionary's English is surer
-    return Word(surface, feature.pos1, tuple(dict.fromkeys(terms)), sounds=unknown)
+    pos = feature.pos3 if feature.pos3 in NAMES else feature.pos1
+    return Word(surface, pos, tuple(dict.fromkeys(terms)), sounds=unknown)
 
 
 def _lemma(lemma: str | None) -> str | None:

@@ -4,6 +4,7 @@ standalone → read_question → search (fuse) → confidence → choose → Ans
 """
 
 from qa.answer import Answer, Citation, ask
-from qa.retrieve import Hit, retrieve
+from qa.hit import Hit
+from qa.retrieve import retrieve
 
 __all__ = ["Answer", "Citation", "Hit", "ask", "retrieve"]

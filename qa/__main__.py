@@ -32,6 +32,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         "--batch", metavar="FILE", help="質問のファイル (JSONL) / questions, a line each"
     )
     parser.add_argument("--json", action="store_true", help="JSON で出す / print JSON")
+    parser.add_argument(
+        "--explain",
+        action="store_true",
+        help="引用ごとに、どの言葉で見つけたかを示す / show why each line was found",
+    )
     parser.add_argument("--notes", metavar="DIR", help="ノートのフォルダ (default: seeds/)")
     parser.add_argument("--store", metavar="DIR", help="索引を置くフォルダ (default: user cache)")
     parser.add_argument("-k", type=whole_number, default=5, help="示す箇所の数 / passages shown")
@@ -69,7 +74,7 @@ def show(row: dict[str, Any], answer: Answer, options: argparse.Namespace) -> No
         return
     if options.batch:
         print(f"\n■ {harmless(row['question'])}")
-    print_answer(answer, Console(highlight=False, soft_wrap=True))
+    print_answer(answer, Console(highlight=False, soft_wrap=True), explain=options.explain)
 
 
 if __name__ == "__main__":

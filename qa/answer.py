@@ -21,27 +21,24 @@ from index.store import Store
 from index.tokens import normalize
 from qa.confidence import confidence
 from qa.dialogue import standalone
-from qa.question import (
-    HEADING_EVIDENCE,
-    MAX_CHARS,
-    Question,
-    clean,
-    content,
-    evidence,
-    read_question,
-)
-from qa.retrieve import Hit, search, using
+from qa.evidence import content, evidence, with_headings
+from qa.hit import Hit
+from qa.question import MAX_CHARS, Question, clean, read_question
+from qa.ranking import RANKED, earned_by_meaning, says_more
+from qa.retrieve import search, using
+from qa.why import NO_REASON, Why, why
 
 NOT_FOUND = "ノートには見つかりませんでした"
+NEAREST = 3  # passages shown beside a refusal: enough to see that the right one is not there
 # Confidence below which the notes are said not to answer: 5 % of JaQuAD train's answerable
 # questions fall below it (benchmarks/README.md). At 0.5 it would be more than a quarter of them.
 ANSWERS_FROM = 0.1
-READ_HITS = 20  # hits that confidence looks at: a word found in none of them is missing
 QUOTED_HITS = 3  # passages whose lines may be quoted: below them, right ones are rare
 MAX_CITATIONS = 3  # an answer is read at a glance
 LONG_LINE = 160  # characters; of a longer line only the sentences that answer are quoted
 NEW_EVIDENCE = 0.2  # share of the question's weight that a further line must add to be quoted
-NEAR_BEST = 0.6  # of the best hit's score; a weaker hit adds no further line
+NEAR_BEST = 3.0  # below the best hit's score; a weaker hit adds no line
+LINE_WEIGHT = 3.0  # of what a line itself holds, against its passage's score
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +52,7 @@ class Citation:
     heading: tuple[str, ...]
     quote: str
     changed: bool = False  # the file has changed since it was indexed; lines are as they are now
+    why: Why = NO_REASON
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +67,11 @@ class Answer:
     hits: tuple[Hit, ...]
     absent: tuple[str, ...] = ()  # content words of the question that stand in no note
     notice: str = ""  # what the reader should know besides, such as keywords being used alone
+
+    @property
+    def nearest(self) -> tuple[Hit, ...]:
+        """Up to three passages that are near, though they do not answer; none beside an answer."""
+        return () if self.found else self.hits[:NEAREST]
 
 
 def ask(
@@ -98,7 +101,7 @@ def ask(
         asked = read_question(full, opened)
         if asked.empty:
             return _nothing_asked(full)
-        found = search(asked, opened, max(k, READ_HITS))
+        found = search(asked, opened, max(k, RANKED))
         hits = [hit for hit in found if _still_there(opened, hit.passage.path)]
         lost = {hit.passage.path for hit in found[:k]} - {hit.passage.path for hit in hits}
         probability = confidence(asked, hits)
@@ -151,9 +154,17 @@ def _citations(
             continue
         quote = passage.text[line.start : line.end]
         last = first + quote.count("\n")
-        number = len(citations) + 1
         citations.append(
-            Citation(number, passage.path, first, last, line.heading, quote, current[1])
+            Citation(
+                n=len(citations) + 1,
+                path=passage.path,
+                start_line=first,
+                end_line=last,
+                heading=line.heading,
+                quote=quote,
+                changed=current[1],
+                why=why(question, quote, line.heading, earned_by_meaning(hits[line.hit])),
+            )
         )
     return tuple(citations), lost
 
@@ -167,19 +178,16 @@ def choose(question: Question, hits: Sequence[Hit]) -> list[_Line]:
     usable = [
         rank
         for rank, hit in enumerate(hits[:QUOTED_HITS])
-        if rank == 0 or hit.score >= NEAR_BEST * hits[0].score
+        if rank == 0
+        or (hit.score >= hits[0].score - NEAR_BEST and says_more(question, hit.passage))
     ]
     lines = [line for rank in usable for line in _lines(question, rank, hits[rank])]
     if not lines:
         return []
 
     def worth(line: _Line) -> tuple[float, float, int]:
-        held = [
-            max(own, HEADING_EVIDENCE * above)
-            for own, above in zip(line.evidence, line.context, strict=True)
-        ]
-        share = _weighted(question, held)
-        return share + hits[line.hit].score, share, -line.start
+        share = _weighted(question, with_headings(line.evidence, line.context))
+        return LINE_WEIGHT * share + hits[line.hit].score, share, -line.start
 
     best = max(lines, key=worth)
     chosen = [best]

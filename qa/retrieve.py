@@ -1,7 +1,7 @@
-"""Finding the passages that answer a question: keyword score and vector score, fused.
+"""Finding the passages that answer a question: keyword score and vector score, fused, then ranked.
 
-    question ▶ words, pairs ▶ keyword score, as a share of what is attainable ─┐
-             ▶ vector       ▶ cosine, in deviations from the usual one here ───┴▶ fuse ▶ Hit[]
+    question ▶ words, pairs ▶ keyword score, as a share of the attainable ──┐
+             ▶ vector       ▶ cosine, in deviations from the usual one ─────┴▶ fuse ▶ rank ▶ Hit[]
 
 Here too a store is found for those who name none: the default one, brought up to date first.
 """
@@ -13,15 +13,15 @@ import os
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 from index.build import Progress, build
 from index.errors import ModelUnavailable
-from index.passages import Passage
 from index.settings import notes_folder, store_folder
 from index.store import Store, open_store
+from qa.hit import Hit
 from qa.question import Question, read_question
+from qa.ranking import RANKED, rank
 
 CANDIDATES = 100  # from each search; the ten best of both already hold 99.3 % on JaQuAD dev
 VECTOR_WEIGHT = 0.12  # best recall@1 on JaQuAD train, flat from 0.10 to 0.12; benchmarks/README.md
@@ -29,16 +29,6 @@ ENCODE_SECONDS = 20.0  # how long the first question of a script or terminal wai
 BM25_K1 = 1.2  # tantivy's: a term's score never exceeds (K1 + 1) × its idf
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Hit:
-    """A passage found, with its fused score and the two parts of it."""
-
-    passage: Passage
-    score: float
-    keyword: float  # share of the score that the question's words could reach, about 0 to 1
-    meaning: float | None  # deviations above this folder's usual cosine; None without vectors
 
 
 def retrieve(
@@ -63,20 +53,28 @@ def retrieve(
 
 
 def search(question: Question, store: Store, k: int) -> list[Hit]:
-    """Both searches of a store, fused; see `retrieve`. Empty for a question without a letter."""
+    """Both searches of a store, fused and ranked; see `retrieve`.
+
+    Empty for a question without a letter.
+    """
+    return rank(question, candidates(question, store, max(k, RANKED)))[:k]
+
+
+def candidates(question: Question, store: Store, k: int) -> list[Hit]:
+    """The k best passages of both searches, fused, before they are ranked."""
     if question.empty:
         return []
     keyword = dict(store.search_keywords(question.words, question.pairs, CANDIDATES))
     attainable = 1 + (BM25_K1 + 1) * question.total_weight
     shares = {row: score / attainable for row, score in keyword.items()}
     deviations = _deviations(question, store, list(keyword))
-    ranked = fuse(shares, deviations)
-    passages = store.passages([row for row, _ in ranked[:CANDIDATES]])
+    fused = fuse(shares, deviations)[:k]
+    passages = store.passages([row for row, _ in fused])
     return [
         Hit(passages[row], score, shares.get(row, 0.0), deviations.get(row))
-        for row, score in ranked
+        for row, score in fused
         if row in passages
-    ][:k]
+    ]
 
 
 def fuse(shares: dict[int, float], deviations: dict[int, float]) -> list[tuple[int, float]]:

@@ -9,8 +9,9 @@ from rich.text import Text
 
 from index.terminal import harmless
 from qa.answer import Answer, place
+from qa.hit import Hit
+from qa.why import SAME, SIMILAR, Match, Why
 
-NEAREST = 3  # passages shown beside a refusal: enough to see that the right one is not there
 NEAR = "答えではありませんが、近い箇所 (not an answer, but near)"
 
 
@@ -30,29 +31,57 @@ def as_json(answer: Answer, question: str) -> dict[str, Any]:
                 "heading": list(citation.heading),
                 "quote": citation.quote,
                 "changed": citation.changed,
+                "why": _why_json(citation.why),
             }
             for citation in answer.citations
         ],
-        "hits": [
-            {
-                "path": hit.passage.path,
-                "start_line": hit.passage.start_line,
-                "end_line": hit.passage.end_line,
-                "heading": list(hit.passage.heading),
-                "text": hit.passage.text,
-                "score": round(hit.score, 4),
-            }
-            for hit in answer.hits
-        ],
+        "hits": [_hit_json(hit) for hit in answer.hits],
+        "nearest": [_hit_json(hit) for hit in answer.nearest],
         "absent": list(answer.absent),
         "notice": answer.notice,
     }
 
 
-def print_answer(answer: Answer, console: Console) -> None:
+def _hit_json(hit: Hit) -> dict[str, Any]:
+    return {
+        "path": hit.passage.path,
+        "start_line": hit.passage.start_line,
+        "end_line": hit.passage.end_line,
+        "heading": list(hit.passage.heading),
+        "text": hit.passage.text,
+        "score": round(hit.score, 4),
+    }
+
+
+def _why_json(why: Why) -> dict[str, Any]:
+    return {
+        "words": [
+            {"word": m.word, "found": m.found, "how": m.how, "in_heading": m.in_heading}
+            for m in why.matches
+        ],
+        "keyword": round(why.by_words, 4),
+        "vector": round(why.by_meaning, 4),
+    }
+
+
+def reason(why: Why) -> str:
+    """Why a quote was found, for people: 「server → サーバ、対応 · 言葉 81 %、意味 19 %」."""
+    words = "、".join(map(_match, why.matches)) or "同じ言葉なし (no word in common)"
+    return f"{words} · 言葉 (words) {why.by_words:.0%}、意味 (meaning) {why.by_meaning:.0%}"
+
+
+def _match(match: Match) -> str:
+    word = match.word
+    if match.how != SAME:
+        word += f" {'≈' if match.how == SIMILAR else '→'} {match.found or '…'}"
+    return word + (" (見出し)" if match.in_heading else "")
+
+
+def print_answer(answer: Answer, console: Console, *, explain: bool = False) -> None:
     """The quotes with their numbers, then where each stands; for a refusal, what is near.
 
-    Note text is printed as it is: nothing in it is taken for markup.
+    With explain also which words of the question each quote holds. Note text is printed as it is:
+    nothing in it is taken for markup.
     """
     if answer.found:
         for citation in answer.citations:
@@ -64,15 +93,17 @@ def print_answer(answer: Answer, console: Console) -> None:
             changed = " (索引のあとで変わったファイル / changed since)" if citation.changed else ""
             where = harmless(where + changed)
             console.print(Text(f"[{citation.n}] ", style="cyan") + Text(where, "dim"))
+            if explain:
+                console.print(Text(harmless(f"    {reason(citation.why)}"), style="dim"))
     else:
         console.print(Text(answer.text, style="bold"))
     if answer.absent:
         words = harmless("、".join(answer.absent))
         console.print(Text(f"ノートにない言葉 (words in no note): {words}"))
     if not answer.found:
-        if answer.hits:
+        if answer.nearest:
             console.print(Text(f"\n{NEAR}:", style="dim"))
-        for hit in answer.hits[:NEAREST]:
+        for hit in answer.nearest:
             passage = hit.passage
             where = place(passage.path, passage.heading, passage.start_line, passage.end_line)
             console.print(Text(harmless(f"· {where}"), style="dim"))

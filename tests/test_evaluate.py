@@ -158,7 +158,7 @@ def test_two_runs_are_compared(
     assert "R@1     1.000 (1.000–1.000)" in shown
     assert "all answerable" in shown
 
-    write_notes(notes, {"鍵.txt": "鍵は誰に返すのか。鍵は誰に返す？\n"})
+    write_notes(notes, {"鍵.txt": "鍵は誰に返すかを、山田に聞く。\n"})
     more = [*QUESTIONS, {"id": "q4", "question": "会議の場所は？", "quotes": ["第二会議室"]}]
     questions = write_rows(tmp_path / "q.jsonl", more)
     assert main([questions, *at, "--json", str(after), "--compare", str(before)]) == 0

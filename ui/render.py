@@ -13,7 +13,7 @@ from typing import Any
 from index.passages import Passage
 from qa import Answer, Citation
 from qa.desk import Status
-from qa.show import NEAREST
+from qa.show import reason
 
 SHOWN = 1000  # characters of a question repeated in the chat, so that a pasted book stays readable
 SIGN = re.compile(r"[!-/:-@\[-`{-~]")  # ASCII punctuation: all of HTML's and Markdown's signs
@@ -76,10 +76,13 @@ def _card(passage: Passage, citations: Sequence[Citation] = (), turn: int = 0) -
     numbers = "".join(f'<b id="cite-{turn}-{cited.n}">[{cited.n}]</b> ' for cited in citations)
     lines = "、".join(dict.fromkeys(map(_lines, citations))) or _lines(passage)
     changed = any(cited.changed for cited in citations)
+    why = "".join(
+        f'<p class="why">[{cited.n}] {_safe(reason(cited.why))}</p>' for cited in citations
+    )
     return (
         f'<article class="card" tabindex="-1"><header>{numbers}{_where(passage, lines)}</header>'
         f"{'<p>このファイルは索引を作ったあとで変わりました。</p>' if changed else ''}"
-        f"<pre>{_marked(passage, citations)}</pre></article>"
+        f"<pre>{_marked(passage, citations)}</pre>{why}</article>"
     )
 
 
@@ -119,7 +122,10 @@ def answer_html(answer: Answer, question: str, turn: int) -> str:
         summary = f"<summary>ほかに近い箇所 {len(others)}件</summary>"
         parts.append(f"<details>{summary}{''.join(others)}</details>")
     elif others:
-        parts += ["<h2>答えではありませんが、近い箇所</h2>", *others[:NEAREST]]
+        parts += [
+            "<h2>答えではありませんが、近い箇所</h2>",
+            *map(_card, (hit.passage for hit in answer.nearest)),
+        ]
     return "".join(parts)
 
 

@@ -1,0 +1,181 @@
+"""python -m benchmarks.ablation FOLDER: what each part of the search is worth, in one table.
+
+FOLDER comes from `python -m benchmarks.jaquad`. Each row searches the same questions with one part
+alone, or with one part switched off; a hit is right when it covers the line that holds the answer.
+"""
+
+from __future__ import annotations
+
+import argparse
+import random
+import re
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+import numpy as np
+from numpy.typing import NDArray
+from rich.console import Console
+from rich.progress import track
+from rich.table import Table
+
+from index.build import build
+from index.encoder import Encoder, load_encoder
+from index.store import Store, open_store
+from qa import ranking
+from qa.hit import Hit
+from qa.measures import mean, recall, reciprocal_rank
+from qa.question import Question, read_question
+from qa.questions import read_questions
+from qa.retrieve import CANDIDATES, candidates, search
+
+DEPTH = 10
+RRF_K = 60  # of reciprocal rank fusion; Cormack, Clarke and Büttcher, SIGIR 2009
+
+Search = Callable[[Question, Store], Sequence[Hit]]
+
+
+class Remembering:
+    """An encoder that encodes each question once, so that every row costs only its search."""
+
+    def __init__(self, encoder: Encoder) -> None:
+        """Wrap an encoder."""
+        self._encoder = encoder
+        self._questions: dict[str, NDArray[np.float32]] = {}
+        self.name, self.dim, self.fingerprint = encoder.name, encoder.dim, encoder.fingerprint
+
+    def encode_passages(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """As the encoder does."""
+        return self._encoder.encode_passages(texts)
+
+    def encode_questions(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """As the encoder does, remembered."""
+        for text in texts:
+            if text not in self._questions:
+                self._questions[text] = self._encoder.encode_questions([text])[0]
+        return np.array([self._questions[text] for text in texts])
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command; returns the exit status."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.ablation")
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--questions", type=int, default=1_500, help="a random part, seed 0")
+    options = parser.parse_args(argv)
+    rows = list(read_questions(options.folder / "questions.jsonl"))
+    random.Random(0).shuffle(rows)
+    rows = rows[: options.questions]
+    encoder = Remembering(load_encoder())
+    build(options.folder / "notes", options.folder / "store", encoder=encoder)
+    table = Table(title=f"{len(rows)} questions, {options.folder.name}")
+    for name in ("search", "R@1", "R@3", "R@10", "RR"):
+        table.add_column(name, justify="left" if name == "search" else "right")
+    with open_store(options.folder / "store", encoder=encoder) as store:
+        every = list(variants())
+        for name, changed, find in track(every, console=Console(stderr=True)):
+            with changed:
+                table.add_row(name, *measure(store, rows, find))
+    Console().print(table)
+    return 0
+
+
+def variants() -> Iterator[tuple[str, AbstractContextManager[Any], Search]]:
+    """Each row of the table: its name, what is changed for it, and how it searches."""
+    yield "words only", nullcontext(), _keywords(pairs=False)
+    yield "bigrams only", nullcontext(), _keywords(words=False)
+    yield "vectors only", nullcontext(), _vectors
+    yield "words + bigrams", nullcontext(), _keywords()
+    yield "words + bigrams + vectors, reciprocal rank fusion", nullcontext(), _reciprocal
+    yield "words + bigrams + vectors, weighted sum", nullcontext(), _fused
+    yield "the same, ranked: what is used", nullcontext(), _used
+    yield "  without bigrams", nullcontext(), _used_without("pairs", "triples")
+    yield "  without vectors", patch("qa.retrieve._deviations", lambda *_: {}), _used
+    yield "  without headings", patch.multiple(
+        "index.keywords", CONTEXT_WEIGHT=0.0
+    ), _without_headings  # fmt: skip
+    yield "  without parts and sounds", patch("index.keywords.WEAKER_TERMS", 0.0), _bare_words
+    yield "  without slips", patch("index.keywords.SLIP_WEIGHT", 0.0), _used
+    yield "  with question endings", patch("qa.question.ENDING", re.compile(r"(?!)")), _used
+    for feature in ranking.FEATURES:
+        off = patch.dict(ranking.WEIGHTS, {feature: 0.0})
+        yield f"  ranked without {feature}", off, _used
+
+
+def measure(store: Store, rows: Sequence[dict[str, Any]], find: Search) -> list[str]:
+    """Recall at 1, 3 and 10 and the reciprocal rank of one way to search, as shown."""
+    ranks = [_rank(row, find(read_question(row["question"], store), store)) for row in rows]
+    values = [mean([recall([rank], k) for rank in ranks]) for k in (1, 3, DEPTH)]
+    return [f"{value:.3f}" for value in [*values, mean([reciprocal_rank([r]) for r in ranks])]]
+
+
+def _rank(row: dict[str, Any], hits: Sequence[Hit]) -> int | None:
+    line = row["lines"][0]
+    for rank, hit in enumerate(hits[:DEPTH], start=1):
+        passage = hit.passage
+        if passage.path == row["path"] and passage.start_line <= line <= passage.end_line:
+            return rank
+    return None
+
+
+def _used(question: Question, store: Store) -> Sequence[Hit]:
+    return search(question, store, DEPTH)
+
+
+def _used_without(*fields: str) -> Search:
+    off: dict[str, Any] = {name: () for name in fields}
+    return lambda question, store: _used(replace(question, **off), store)
+
+
+def _bare_words(question: Question, store: Store) -> Sequence[Hit]:
+    words = tuple(replace(word, parts=(), sounds=()) for word in question.words)
+    return _used(replace(question, words=words), store)
+
+
+def _without_headings(question: Question, store: Store) -> Sequence[Hit]:
+    with patch("qa.evidence.HEADING_EVIDENCE", 0.0):
+        return _used(question, store)
+
+
+def _fused(question: Question, store: Store) -> Sequence[Hit]:
+    return candidates(question, store, DEPTH)
+
+
+def _keywords(*, words: bool = True, pairs: bool = True) -> Search:
+    def find(question: Question, store: Store) -> Sequence[Hit]:
+        found = store.search_keywords(
+            question.words if words else (), question.pairs if pairs else (), DEPTH
+        )
+        return _hits(store, [row for row, _ in found])
+
+    return find
+
+
+def _vectors(question: Question, store: Store) -> Sequence[Hit]:
+    return _hits(store, [row for row, _ in _nearest(question, store, DEPTH)])
+
+
+def _reciprocal(question: Question, store: Store) -> Sequence[Hit]:
+    scores: dict[int, float] = {}
+    by_words = store.search_keywords(question.words, question.pairs, CANDIDATES)
+    for found in (by_words, _nearest(question, store, CANDIDATES)):
+        for rank, (row, _) in enumerate(found, start=1):
+            scores[row] = scores.get(row, 0.0) + 1 / (RRF_K + rank)
+    return _hits(store, sorted(scores, key=lambda row: -scores[row])[:DEPTH])
+
+
+def _nearest(question: Question, store: Store, k: int) -> list[tuple[int, float]]:
+    vector = store.question_vector(question.text)
+    return store.search_vectors(vector, k) if vector is not None else []
+
+
+def _hits(store: Store, ids: Sequence[int]) -> list[Hit]:
+    passages = store.passages(ids)
+    return [Hit(passages[row], 0.0, 0.0, None) for row in ids if row in passages]
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,235 @@
+"""python -m benchmarks.fit WHAT FOLDER...: fit the weights that qa/ carries, or judge them.
+
+    ranking     prints WEIGHTS of qa/ranking.py
+    confidence  prints both sets of weights of qa/confidence.py; after the ranking's are in place
+    report      judges the present weights, fits none
+
+A FOLDER comes from `python -m benchmarks.jaquad`. Each question is asked of all notes, then of all
+but the paragraph that answers it (its sister paragraphs stay: the hard case), then of all but the
+whole note (what a folder does not cover). Fit on JaQuAD train, report on dev; never fit on dev.
+"""
+
+from __future__ import annotations
+
+import argparse
+import random
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import minimize
+from sklearn.linear_model import LogisticRegression
+
+from benchmarks.reliability import calibration_error, write_diagram
+from index.build import build
+from index.store import Store, open_store
+from qa.answer import ANSWERS_FROM
+from qa.confidence import FEATURES, confidence, features
+from qa.hit import Hit
+from qa.measures import auroc
+from qa.question import Question, read_question
+from qa.questions import read_questions
+from qa.ranking import FEATURES as RANKING
+from qa.ranking import RANKED, rank
+from qa.retrieve import CANDIDATES, candidates
+
+Array = NDArray[np.float64]
+PENALTY = 1e-3  # on the squared ranking weights; ten times less or more changes no measure by 0.001
+WRONGLY_REFUSED = 0.05  # of the answerable ones: where refusals are compared
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command; returns the exit status."""
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.fit",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("what", choices=("ranking", "confidence", "report"))
+    parser.add_argument("folders", type=Path, nargs="+", metavar="FOLDER")
+    parser.add_argument("--questions", type=int, help="of each folder, a random part (seed 0)")
+    parser.add_argument("--diagram", type=Path, help="report: write a reliability diagram (SVG)")
+    options = parser.parse_args(argv)
+    cases = [case for folder in options.folders for case in ask_all(folder, options.questions)]
+    print(f"{len(cases)} questions")
+    if options.what == "ranking":
+        print("WEIGHTS =", fit_ranking(cases))
+    elif options.what == "confidence":
+        for name, hits_of in (("", lambda hits: hits), ("_BY_WORDS", without_vectors)):
+            intercept, weights = fit_confidence(cases, hits_of)
+            print(f"INTERCEPT{name} = {intercept}\nWEIGHTS{name} = {weights}")
+            print("   ", dict(zip(FEATURES, weights, strict=True)))
+    else:
+        report(cases, options.diagram)
+    return 0
+
+
+class Case:
+    """A question with the passages found for it, and which of them answer."""
+
+    def __init__(self, question: Question, row: dict[str, Any], found: Sequence[Hit]) -> None:
+        """Keep the question, its row of the question file, and its candidates, best first."""
+        self.question = question
+        self.path: str = row["path"]
+        self.line: int = row["lines"][0]
+        self.paragraph: tuple[int, int] = tuple(row["paragraph"])
+        self.found = found
+
+    def answers(self, hit: Hit) -> bool:
+        """Whether a hit covers the answer's own line."""
+        return _covers(hit, self.path, self.line, self.line)
+
+    def near(self, hit: Hit) -> bool:
+        """Whether a hit covers a line of the paragraph that holds the answer."""
+        return _covers(hit, self.path, *self.paragraph)
+
+    def asked_of_all(self) -> list[Hit]:
+        """Candidates where all notes are there."""
+        return list(self.found[:RANKED])
+
+    def asked_without_paragraph(self) -> list[Hit]:
+        """Candidates where the paragraph is not."""
+        return [hit for hit in self.found if not self.near(hit)][:RANKED]
+
+    def asked_without_note(self) -> list[Hit]:
+        """Candidates where the note is not."""
+        return [hit for hit in self.found if hit.passage.path != self.path][:RANKED]
+
+
+def ask_all(folder: Path, questions: int | None) -> list[Case]:
+    """Bring a folder's store up to date, and search it for each of its questions."""
+    rows = list(read_questions(folder / "questions.jsonl"))
+    random.Random(0).shuffle(rows)
+    build(folder / "notes", folder / "store")
+    with open_store(folder / "store") as store:
+        return [_case(store, row) for row in rows[:questions]]
+
+
+def _case(store: Store, row: dict[str, Any]) -> Case:
+    question = read_question(row["question"], store)
+    return Case(question, row, candidates(question, store, CANDIDATES))
+
+
+def fit_ranking(cases: Sequence[Case]) -> dict[str, float]:
+    """Weights under which the softmax over a question's hits is likeliest to pick an answering one.
+
+    Maximises the sum of log(sum of exp(score) over answering hits / over all hits), less a penalty.
+    Source: the listwise loss of ListNet's top one, Cao et al., ICML 2007.
+    """
+    groups = [_ranking_group(case) for case in cases]
+    groups = [(values, right) for values, right in groups if right.any()]
+    scale = np.vstack([values - values.mean(0) for values, _ in groups]).std(0)
+    values = np.zeros((len(groups), RANKED, len(RANKING)))
+    there = np.zeros((len(groups), RANKED))
+    right = np.zeros((len(groups), RANKED))
+    for at, (of_case, answering) in enumerate(groups):
+        values[at, : len(of_case)] = of_case / scale
+        there[at, : len(of_case)] = 1
+        right[at, : len(of_case)] = answering
+
+    def loss(weights: Array) -> tuple[float, Array]:
+        scores = np.where(there > 0, values @ weights, -np.inf)
+        exponents = np.exp(scores - scores.max(1, keepdims=True))
+        all_hits, answering = exponents.sum(1), (exponents * right).sum(1)
+        slope = exponents / all_hits[:, None] - exponents * right / answering[:, None]
+        penalty = PENALTY * len(groups)
+        return (
+            float(-np.log(answering / all_hits).sum() + penalty * weights @ weights / 2),
+            np.einsum("qh,qhf->f", slope, values) + penalty * weights,
+        )
+
+    fitted = minimize(loss, np.zeros(len(RANKING)), jac=True, method="L-BFGS-B").x / scale
+    return dict(zip(RANKING, map(float, fitted.round(2)), strict=True))
+
+
+def _ranking_group(case: Case) -> tuple[Array, NDArray[np.bool_]]:
+    hits = rank(case.question, case.asked_of_all())
+    values = np.array([hit.features for hit in hits]).reshape(len(hits), len(RANKING))
+    return values, np.array([case.answers(hit) for hit in hits], dtype=bool)
+
+
+def fit_confidence(
+    cases: Sequence[Case], hits_of: Callable[[list[Hit]], list[Hit]]
+) -> tuple[float, tuple[float, ...]]:
+    """Intercept and weights of a logistic regression: does the best hit answer?
+
+    A question asked of all notes counts as much as both of its askings without the answer.
+    """
+    values, labels, counts = [], [], []
+    for case in cases:
+        for asked, count in (
+            (case.asked_of_all(), 1.0),
+            (case.asked_without_paragraph(), 0.5),
+            (case.asked_without_note(), 0.5),
+        ):
+            hits = rank(case.question, hits_of(asked))
+            if hits:
+                values.append(features(case.question, hits))
+                labels.append(case.answers(hits[0]))
+                counts.append(count)
+    model = LogisticRegression(C=100.0, max_iter=1_000)
+    model.fit(np.array(values), np.array(labels), sample_weight=np.array(counts))
+    weights = tuple(float(weight) for weight in model.coef_[0].round(3))
+    return round(float(model.intercept_[0]), 3), weights
+
+
+def without_vectors(hits: list[Hit]) -> list[Hit]:
+    """The hits as they are while nothing is encoded."""
+    kept = [replace(hit, meaning=None) for hit in hits]
+    return sorted(kept, key=lambda hit: -hit.keyword)
+
+
+def report(cases: Sequence[Case], diagram: Path | None) -> None:
+    """Print how often the first hit is right, and how well confidence tells right from wrong."""
+    asked = {
+        "with": [rank(case.question, case.asked_of_all()) for case in cases],
+        "without the paragraph": [
+            rank(case.question, case.asked_without_paragraph()) for case in cases
+        ],
+        "without the note": [rank(case.question, case.asked_without_note()) for case in cases],
+    }
+    firsts = [(case, hits[0]) for case, hits in zip(cases, asked["with"], strict=True) if hits]
+    ten = sum(
+        any(map(case.answers, hits[:10])) for case, hits in zip(cases, asked["with"], strict=True)
+    )
+    print(f"R@1 of the answer's line {sum(c.answers(h) for c, h in firsts) / len(cases):.3f}, "
+          f"of the paragraph {sum(c.near(h) for c, h in firsts) / len(cases):.3f}; "
+          f"R@10 of the line {ten / len(cases):.3f}")  # fmt: skip
+    stated = {
+        name: np.array(
+            [confidence(case.question, hits) for case, hits in zip(cases, found, strict=True)]
+        )
+        for name, found in asked.items()
+    }
+    sure = stated["with"]
+    edge = float(np.quantile(sure, WRONGLY_REFUSED))
+    print(f"{WRONGLY_REFUSED:.0%} wrongly refused at {edge:.3f}; "
+          f"at {ANSWERS_FROM}: {np.mean(sure < ANSWERS_FROM):.3f}")  # fmt: skip
+    for name in ("without the paragraph", "without the note"):
+        unsure = stated[name]
+        print(f"{name}: AUROC {auroc(list(sure), list(unsure)):.3f}, "
+              f"refused {np.mean(unsure < edge):.3f}, at {ANSWERS_FROM} "
+              f"{np.mean(unsure < ANSWERS_FROM):.3f}")  # fmt: skip
+    said = [*sure, *stated["without the paragraph"]]
+    right = [
+        bool(hits) and case.answers(hits[0])
+        for case, hits in zip(cases, asked["with"], strict=True)
+    ]
+    right += [False] * len(cases)
+    print(f"calibration error, with and without the paragraph: "
+          f"{calibration_error(said, right):.3f}")  # fmt: skip
+    if diagram:
+        write_diagram(said, right, diagram)
+
+
+def _covers(hit: Hit, path: str, first: int, last: int) -> bool:
+    passage = hit.passage
+    return passage.path == path and passage.start_line <= last and passage.end_line >= first
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,135 @@
+"""The order of the best passages: a weighted sum of what speaks for each of them.
+
+Search finds a hundred passages by scores that look at one passage at a time. Here the first twenty
+are read beside each other: a word that all of them hold tells nothing, one that few hold tells
+much.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import pairwise
+
+from index.passages import Passage
+from qa.answer_kind import kind_asked, offers
+from qa.evidence import Reading, content, read, with_headings
+from qa.hit import Hit
+from qa.question import Question
+
+RANKED = 20  # passages read: 99.6 % of JaQuAD dev's questions have the right one among them
+SILENT = (
+    0.25  # of its score keeps a passage that says nothing but the question's own words: a title
+)
+
+# What speaks for a passage, and how much. Softmax regression over the first twenty, fitted by
+# `python -m benchmarks.fit ranking`; see benchmarks/README.md for what each of them is worth.
+WEIGHTS = {
+    "keyword": 1.91,
+    "meaning": 0.76,
+    "sentences": 2.21,
+    "distinctive": 3.84,
+    "triples": 2.24,
+    "kind": 2.18,
+}
+FEATURES = tuple(WEIGHTS)
+
+
+def rank(question: Question, hits: Sequence[Hit]) -> list[Hit]:
+    """The hits with their final scores, best first; those after the first RANKED keep their order.
+
+    A score is the sum of features times weights: comparable among the hits of one question.
+    """
+    first, rest = list(hits[:RANKED]), hits[RANKED:]
+    if not first:
+        return []
+    scored = [
+        replace(hit, score=_score(question, hit, values), features=values)
+        for hit, values in zip(first, features(question, first), strict=True)
+    ]
+    ranked = sorted(scored, key=lambda hit: -hit.score)  # stable: ties stay in search's order
+    worst, last = ranked[-1].score, first[-1].score
+    return ranked + [replace(hit, score=worst - (last - hit.score)) for hit in rest]
+
+
+def features(question: Question, hits: Sequence[Hit]) -> list[tuple[float, ...]]:
+    """What speaks for each of some hits, in the order of FEATURES.
+
+    keyword: its share of the keyword score that the question could reach.
+    meaning: its cosine to the question, in deviations above the usual one; 0 without vectors.
+    sentences: share of the question's weight that its best two sentences side by side hold,
+        headings at half.
+    distinctive: share that its best sentence holds, headings at half, where a word weighs more
+        the fewer of the hits hold it.
+    triples: share of the question's runs of three letters, weighed in the same way.
+    kind: whether it has a person, time, place or number to offer, where one is asked for.
+    """
+    readings = [read(question, hit.passage) for hit in hits]
+    triples_held = [
+        [float(triple in reading.folded) for triple in question.triples] for reading in readings
+    ]
+    rarity_of_triples = _rarity(triples_held)
+    rarity_of_words = _rarity([reading.own for reading in readings])
+    distinctive = [w * r for w, r in zip(question.weights, rarity_of_words, strict=True)]
+    kind = kind_asked(question.text)
+    return [
+        (
+            hit.keyword,
+            hit.meaning or 0.0,
+            _best_share(_side_by_side(reading.sentences), reading, question.weights),
+            _best_share(reading.sentences, reading, distinctive),
+            share(held, rarity_of_triples),
+            float(offers(hit.passage.text, kind, question.text)),
+        )
+        for hit, reading, held in zip(hits, readings, triples_held, strict=True)
+    ]
+
+
+def share(held: Sequence[float], weights: Sequence[float]) -> float:
+    """How much of some weights is held, 0 to 1; 0 where nothing has weight."""
+    total = sum(weights)
+    return sum(h * w for h, w in zip(held, weights, strict=True)) / total if total else 0.0
+
+
+def earned_by_meaning(hit: Hit) -> float:
+    """The share of a ranked hit's score that came from vectors, 0 to 1; the rest is from words."""
+    parts = {
+        name: max(weight * value, 0.0)
+        for (name, weight), value in zip(WEIGHTS.items(), hit.features, strict=True)
+    }
+    total = sum(parts.values())
+    return parts["meaning"] / total if total else 0.0
+
+
+def _score(question: Question, hit: Hit, values: Sequence[float]) -> float:
+    score = sum(w * value for w, value in zip(WEIGHTS.values(), values, strict=True))
+    return score if says_more(question, hit.passage) else SILENT * score
+
+
+def says_more(question: Question, passage: Passage) -> bool:
+    """Whether a passage holds a content word that the question does not."""
+    asked = {term for word in question.words for term in word.all_terms}
+    return any(
+        not asked.intersection(word.all_terms)
+        for text in read(question, passage).texts
+        for word in content(text).words
+    )
+
+
+def _best_share(
+    texts: Sequence[Sequence[float]], reading: Reading, weights: Sequence[float]
+) -> float:
+    """The share that the best of some texts of a passage holds, with headings at half."""
+    return max((share(with_headings(held, reading.above), weights) for held in texts), default=0.0)
+
+
+def _side_by_side(sentences: Sequence[Sequence[float]]) -> list[list[float]]:
+    """Evidence in each two sentences that follow one another; in a lone one by itself."""
+    pairs = pairwise(sentences) if len(sentences) > 1 else [(one, one) for one in sentences]
+    return [list(map(max, one, other)) for one, other in pairs]
+
+
+def _rarity(held: Sequence[Sequence[float]]) -> list[float]:
+    """For each thing that hits hold or not, the logarithm of how few do; above 0."""
+    return [math.log((len(held) + 1) / (sum(of_one) + 0.5)) for of_one in zip(*held, strict=True)]

@@ -1,0 +1,75 @@
+"""Why a line was found: which of the question's words it holds, and in which spelling."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from index.tokens import Word, normalize
+from qa.evidence import Content, content, evidence
+from qa.question import Question
+
+SAME, VARIANT, SIMILAR = "same", "variant", "similar"
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """A word of the question and the note's word that stands for it."""
+
+    word: str  # the question's, normalised
+    found: str  # the note's, as written there; for a similar one the note's word is not known: ""
+    how: str  # SAME spelling; VARIANT of it, in parts or by sound; SIMILAR letters
+    in_heading: bool  # in what stands above the line, not in the line itself
+
+
+@dataclass(frozen=True, slots=True)
+class Why:
+    """What a quote was chosen for."""
+
+    matches: tuple[Match, ...]  # in the question's order; words that stand nowhere are left out
+    by_words: float  # share of its passage's score that words earned, 0 to 1
+    by_meaning: float  # the rest, from vectors
+
+
+NO_REASON = Why((), 1.0, 0.0)
+
+
+def why(question: Question, quote: str, heading: Sequence[str], by_meaning: float) -> Why:
+    """Which words of a question a quote or what stands above it holds."""
+    above = " ".join(heading)
+    matches = []
+    for word in question.words:
+        match = _match(word, quote, in_heading=False) or _match(word, above, in_heading=True)
+        if match:
+            matches.append(match)
+    return Why(tuple(matches), 1 - by_meaning, by_meaning)
+
+
+def _match(word: Word, text: str, *, in_heading: bool) -> Match | None:
+    held = content(text)
+    if not evidence(word, held):
+        return None
+    for terms in (set(word.terms), set(word.all_terms)):
+        for other in held.words:
+            if terms.intersection(other.all_terms):
+                how = SAME if other.surface == word.surface else VARIANT
+                return Match(word.surface, _as_written(other.surface, text), how, in_heading)
+    return Match(word.surface, _similar(word, held), SIMILAR, in_heading)
+
+
+def _similar(word: Word, held: Content) -> str:
+    """The note's word nearest in letters; empty where none shares half of them."""
+    letters = set(word.surface)
+    shared = {
+        other.surface: len(letters & set(other.surface)) / len(letters | set(other.surface))
+        for other in held.words
+    }
+    best = max(shared, key=lambda surface: shared[surface], default="")
+    return best if best and shared[best] >= 0.5 else ""
+
+
+def _as_written(surface: str, text: str) -> str:
+    """A normalised word as its text writes it (ＰＣ for pc), where letters map one to one."""
+    plain = normalize(text)
+    at = plain.find(surface)
+    return text[at : at + len(surface)] if at >= 0 and len(plain) == len(text) else surface

@@ -1,0 +1,117 @@
+"""Which passage comes first, and that what a list or a title says is shown whole."""
+
+from pathlib import Path
+
+import pytest
+from conftest import BigramEncoder, write_notes
+
+from index import build, open_store
+from index.store import Store
+from qa import ask, retrieve
+from qa.answer_kind import kind_asked, offers
+from qa.ranking import earned_by_meaning
+
+
+def opened(tmp_path: Path, notes: dict[str, str], encoder: BigramEncoder) -> Store:
+    build(write_notes(tmp_path / "notes", notes), tmp_path / "store", encoder=encoder)
+    return open_store(tmp_path / "store", encoder=encoder)
+
+
+SEMINAR = """勉強会のメモ
+
+開会の挨拶(山野商事 安田稔氏)
+
+• 去年より人が増えた。
+• 会場は来年も同じ。
+
+倉庫の引越し(渡辺運輸 平谷靖志氏)
+
+• 引越しの落とし穴
+  • 棚の高さを測り忘れる
+  • 鍵の受け渡しが夜になる
+• 費用は40万円。
+• 引越しは4月1日に終わる。
+"""
+
+
+@pytest.mark.parametrize(
+    ("question", "line"),
+    [
+        ("開会の挨拶をしたのは誰？", 3),  # a title, when it names the person asked for
+        ("倉庫の引越しを話したのは誰？", 8),
+        ("引越しの落とし穴は？", 10),  # the parent with its children
+        ("引越しの費用はいくら？", 13),
+        ("引越しはいつ終わる？", 14),
+    ],
+)
+def test_the_line_that_can_answer_comes_first(
+    question: str, line: int, tmp_path: Path, encoder: BigramEncoder
+) -> None:
+    with opened(tmp_path, {"勉強会.txt": SEMINAR}, encoder) as store:
+        first = retrieve(question, store)[0].passage
+        assert first.start_line == line
+
+
+def test_a_list_is_quoted_with_what_hangs_below_it(tmp_path: Path, encoder: BigramEncoder) -> None:
+    with opened(tmp_path, {"勉強会.txt": SEMINAR}, encoder) as store:
+        [citation] = ask("引越しの落とし穴は？", store).citations
+    assert (citation.start_line, citation.end_line) == (10, 12)
+    assert citation.heading == ("勉強会のメモ", "倉庫の引越し(渡辺運輸 平谷靖志氏)")
+
+
+def test_a_title_that_only_repeats_the_question_comes_after_its_section(
+    tmp_path: Path, encoder: BigramEncoder
+) -> None:
+    notes = {"家.md": "# 家のこと\n\n## 粗大ごみ\n\n水曜の朝に、緑の札をつけて出す。\n"}
+    with opened(tmp_path, notes, encoder) as store:
+        hits = retrieve("粗大ごみについて教えて", store)
+    assert [hit.passage.text for hit in hits[:2]] == [
+        "水曜の朝に、緑の札をつけて出す。",
+        "## 粗大ごみ",
+    ]
+
+
+def test_scores_fall_and_their_parts_make_a_whole(tmp_path: Path, encoder: BigramEncoder) -> None:
+    notes = {f"{n}.txt": f"{n}番の棚には工具と電池がある。\n" for n in range(30)}
+    with opened(tmp_path, notes, encoder) as store:
+        hits = retrieve("7番の棚の工具は？", store, k=30)
+    scores = [hit.score for hit in hits]
+    assert scores == sorted(scores, reverse=True)
+    assert len(hits) == len({hit.passage for hit in hits}) > 20
+    assert hits[0].passage.path == "7.txt"
+    assert all(0 <= earned_by_meaning(hit) <= 1 for hit in hits[:20])
+
+
+def test_the_order_does_not_depend_on_how_many_are_asked_for(
+    tmp_path: Path, encoder: BigramEncoder
+) -> None:
+    notes = {f"{n}.txt": f"{n}番の棚には工具と電池がある。\n" for n in range(40)}
+    with opened(tmp_path, notes, encoder) as store:
+        few, many = (retrieve("7番の棚の電池は？", store, k=k) for k in (3, 35))
+    assert [hit.passage for hit in few] == [hit.passage for hit in many[:3]]
+
+
+@pytest.mark.parametrize(
+    ("question", "offering", "lacking"),
+    [
+        ("担当は誰？", "担当は安田稔氏。", "担当は来月決める。"),
+        ("山田の上司は誰？", "山田の上司は鈴木。", "山田は営業にいる。"),
+        ("ゲストOSは何種類？", "30種類以上が動く。", "2009年に動いた。"),
+        ("会費はいくら？", "会費は三千円。", "会費は2009年に決まった。"),
+        ("いつ終わる？", "2009H1に完了の見通し", "3割が完了"),
+        ("8コアはいつ？", "2010年頃に8コア", "8コアの製品"),
+        ("何ナノメートル？", "45nmプロセス", "細かいプロセス"),
+        ("速さはどのくらい？", "2-3%のダウン", "遅くなる"),
+        ("大会はどこで？", "大会は大阪で開く。", "大会は春に開く。"),
+    ],
+)
+def test_what_kind_of_thing_is_asked_for(question: str, offering: str, lacking: str) -> None:
+    asked = kind_asked(question)
+    assert offers(offering, asked, question)
+    assert not offers(lacking, asked, question)
+
+
+def test_most_questions_ask_for_no_certain_kind() -> None:
+    for question in ("Hyper-Vのライブマイグレーション対応は？", "違いは何ですか？", ""):
+        assert kind_asked(question) == ("", "")
+        assert not offers("2009年に安田が大阪で40万円", kind_asked(question), question)
