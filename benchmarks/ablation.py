@@ -21,12 +21,12 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.console import Console
 from rich.progress import track
-from rich.table import Table
 
 from index.build import build
 from index.encoder import Encoder, load_encoder
 from index.store import Store, open_store
 from qa import ranking
+from qa.evidence import read
 from qa.hit import Hit
 from qa.measures import mean, recall, reciprocal_rank
 from qa.question import Question, read_question
@@ -71,15 +71,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     rows = rows[: options.questions]
     encoder = Remembering(load_encoder())
     build(options.folder / "notes", options.folder / "store", encoder=encoder)
-    table = Table(title=f"{len(rows)} questions, {options.folder.name}")
-    for name in ("search", "R@1", "R@3", "R@10", "RR"):
-        table.add_column(name, justify="left" if name == "search" else "right")
+    print(f"| {len(rows)} questions | R@1 | R@3 | R@10 | RR |\n|---|---|---|---|---|")
     with open_store(options.folder / "store", encoder=encoder) as store:
         every = list(variants())
         for name, changed, find in track(every, console=Console(stderr=True)):
             with changed:
-                table.add_row(name, *measure(store, rows, find))
-    Console().print(table)
+                read.cache_clear()  # what was read under another row's settings
+                print("|", " | ".join([name, *measure(store, rows, find)]), "|", flush=True)
     return 0
 
 
@@ -92,17 +90,15 @@ def variants() -> Iterator[tuple[str, AbstractContextManager[Any], Search]]:
     yield "words + bigrams + vectors, reciprocal rank fusion", nullcontext(), _reciprocal
     yield "words + bigrams + vectors, weighted sum", nullcontext(), _fused
     yield "the same, ranked: what is used", nullcontext(), _used
-    yield "  without bigrams", nullcontext(), _used_without("pairs", "triples")
-    yield "  without vectors", patch("qa.retrieve._deviations", lambda *_: {}), _used
-    yield "  without headings", patch.multiple(
-        "index.keywords", CONTEXT_WEIGHT=0.0
-    ), _without_headings  # fmt: skip
-    yield "  without parts and sounds", patch("index.keywords.WEAKER_TERMS", 0.0), _bare_words
-    yield "  without slips", patch("index.keywords.SLIP_WEIGHT", 0.0), _used
-    yield "  with question endings", patch("qa.question.ENDING", re.compile(r"(?!)")), _used
+    yield "– without bigrams", nullcontext(), _used_without("pairs", "triples")
+    yield "– without vectors", patch.object(Store, "question_vector", lambda *_: None), _used
+    yield "– without headings", patch("index.keywords.CONTEXT_WEIGHT", 0.0), _without_headings
+    yield "– without parts and sounds", patch("index.keywords.WEAKER_TERMS", 0.0), _bare_words
+    yield "– without slips", patch("index.keywords.SLIP_WEIGHT", 0.0), _used
+    yield "– with question endings", patch("qa.question.ENDING", re.compile(r"(?!)")), _used
     for feature in ranking.FEATURES:
         off = patch.dict(ranking.WEIGHTS, {feature: 0.0})
-        yield f"  ranked without {feature}", off, _used
+        yield f"– ranked without {feature}", off, _used
 
 
 def measure(store: Store, rows: Sequence[dict[str, Any]], find: Search) -> list[str]:
@@ -136,7 +132,10 @@ def _bare_words(question: Question, store: Store) -> Sequence[Hit]:
 
 
 def _without_headings(question: Question, store: Store) -> Sequence[Hit]:
-    with patch("qa.evidence.HEADING_EVIDENCE", 0.0):
+    with (
+        patch("qa.evidence.HEADING_EVIDENCE", 0.0),
+        patch("qa.evidence.NAMED_HEADING_EVIDENCE", 0.0),
+    ):
         return _used(question, store)
 
 

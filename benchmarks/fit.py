@@ -1,5 +1,6 @@
 """python -m benchmarks.fit WHAT FOLDER...: fit the weights that qa/ carries, or judge them.
 
+    words       writes qa/question_words.tsv: question words that answering passages often lack
     ranking     prints WEIGHTS of qa/ranking.py
     confidence  prints both sets of weights of qa/confidence.py; after the ranking's are in place
     report      judges the present weights, fits none
@@ -14,6 +15,7 @@ from __future__ import annotations
 import argparse
 import random
 import sys
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -26,9 +28,12 @@ from sklearn.linear_model import LogisticRegression
 
 from benchmarks.reliability import calibration_error, write_diagram
 from index.build import build
+from index.notes import read_notes
+from index.passages import split
 from index.store import Store, open_store
 from qa.answer import ANSWERS_FROM
 from qa.confidence import FEATURES, confidence, features
+from qa.evidence import read
 from qa.hit import Hit
 from qa.measures import auroc
 from qa.question import Question, read_question
@@ -38,6 +43,10 @@ from qa.ranking import RANKED, rank
 from qa.retrieve import CANDIDATES, candidates
 
 Array = NDArray[np.float64]
+WORDS = Path(__file__).resolve().parent.parent / "qa" / "question_words.tsv"
+HELD = 0.5  # evidence from which a passage is said to hold a word
+DOUBT = 8  # notes that would hold it as usual: a word seen in few notes stays near that
+SELDOM = 0.6  # share of answering passages that hold it, below which a word is kept
 PENALTY = 1e-3  # on the squared ranking weights; ten times less or more changes no measure by 0.001
 WRONGLY_REFUSED = 0.05  # of the answerable ones: where refusals are compared
 
@@ -49,11 +58,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("what", choices=("ranking", "confidence", "report"))
+    parser.add_argument("what", choices=("words", "ranking", "confidence", "report"))
     parser.add_argument("folders", type=Path, nargs="+", metavar="FOLDER")
     parser.add_argument("--questions", type=int, help="of each folder, a random part (seed 0)")
     parser.add_argument("--diagram", type=Path, help="report: write a reliability diagram (SVG)")
     options = parser.parse_args(argv)
+    if options.what == "words":
+        count_words(options.folders, options.questions)
+        return 0
     cases = [case for folder in options.folders for case in ask_all(folder, options.questions)]
     print(f"{len(cases)} questions")
     if options.what == "ranking":
@@ -112,6 +124,40 @@ def ask_all(folder: Path, questions: int | None) -> list[Case]:
 def _case(store: Store, row: dict[str, Any]) -> Case:
     question = read_question(row["question"], store)
     return Case(question, row, candidates(question, store, CANDIDATES))
+
+
+def count_words(folders: Sequence[Path], questions: int | None) -> None:
+    """Write the words that passages which answer hold seldom, with the share of those that do.
+
+    Each note has one vote on a word, so that no word of one subject gets in by many questions.
+    """
+    votes: dict[str, dict[str, list[bool]]] = defaultdict(lambda: defaultdict(list))
+    for folder in folders:
+        rows = list(read_questions(folder / "questions.jsonl"))
+        random.Random(0).shuffle(rows)
+        notes = {note.path: split(note) for note in read_notes(folder / "notes")[0]}
+        with open_store(folder / "store") as store:
+            for row in rows[:questions]:
+                question = read_question(row["question"], store)
+                path, line = row["path"], row["lines"][0]
+                answering = next(p for p in notes[path] if p.start_line <= line <= p.end_line)
+                found = read(question, answering).held
+                for word, evidence in zip(question.words, found, strict=True):
+                    votes[word.terms[0]][path].append(evidence >= HELD)
+    shares = {
+        term: [sum(held) / len(held) for held in of_term.values()]
+        for term, of_term in votes.items()
+    }
+    every = [share for of_term in shares.values() for share in of_term]
+    usual = sum(every) / len(every)
+    print(f"USUALLY = {usual:.2f}")
+    doubted = {
+        term: (sum(of_term) + DOUBT * usual) / (len(of_term) + DOUBT)
+        for term, of_term in shares.items()
+    }
+    kept = sorted((term, share) for term, share in doubted.items() if share < SELDOM)
+    WORDS.write_text("".join(f"{term}\t{share:.2f}\n" for term, share in kept), encoding="utf-8")
+    print(f"{len(kept)} words in {WORDS.name}")
 
 
 def fit_ranking(cases: Sequence[Case]) -> dict[str, float]:

@@ -21,7 +21,7 @@ from index.store import Store
 from index.tokens import normalize
 from qa.confidence import confidence
 from qa.dialogue import standalone
-from qa.evidence import content, evidence, with_headings
+from qa.evidence import above, content, evidence, with_headings
 from qa.hit import Hit
 from qa.question import MAX_CHARS, Question, clean, read_question
 from qa.ranking import RANKED, earned_by_meaning, says_more
@@ -30,8 +30,8 @@ from qa.why import NO_REASON, Why, why
 
 NOT_FOUND = "ノートには見つかりませんでした"
 NEAREST = 3  # passages shown beside a refusal: enough to see that the right one is not there
-# Confidence below which the notes are said not to answer: 5 % of JaQuAD train's answerable
-# questions fall below it (benchmarks/README.md). At 0.5 it would be more than a quarter of them.
+# Confidence below which the notes are said not to answer: about 5 % of JaQuAD train's answerable
+# questions fall below it where notes are bullets (benchmarks/README.md).
 ANSWERS_FROM = 0.1
 QUOTED_HITS = 3  # passages whose lines may be quoted: below them, right ones are rare
 MAX_CITATIONS = 3  # an answer is read at a glance
@@ -218,8 +218,7 @@ def _lines(question: Question, rank: int, hit: Hit) -> list[_Line]:
             indent = text.index(body)
             parents = [parent for parent in parents if parent[0] < indent]
             heading = (*passage.heading, *(name for _, name in parents))
-            above = content(" ".join(heading))
-            context = tuple(evidence(word, above) for word in question.words)
+            context = above(question, heading)
             for start, end in _quotable(body):
                 held = content(body[start:end])
                 own = tuple(evidence(word, held) for word in question.words)

@@ -18,10 +18,10 @@ FEATURES = (
 )
 # Logistic regression, fitted by `python -m benchmarks.fit confidence` (see benchmarks/README.md);
 # the second set is for answers by words alone, while there are no vectors.
-INTERCEPT = -3.017
-WEIGHTS = (1.724, 1.619, 0.454, 0.174, 0.156, -3.82, -2.026, -3.71, -1.098)
-INTERCEPT_BY_WORDS = -2.239
-WEIGHTS_BY_WORDS = (1.915, 1.902, 0.594, 0.0, 0.0, -4.877, -2.191, -3.7, -0.901)
+INTERCEPT = -3.049
+WEIGHTS = (1.854, 1.617, 0.445, 0.156, 0.157, -3.558, -2.207, -4.207, -1.05)
+INTERCEPT_BY_WORDS = -2.327
+WEIGHTS_BY_WORDS = (1.974, 1.832, 0.593, 0.0, 0.0, -5.037, -2.348, -3.991, -0.779)
 
 
 def confidence(question: Question, hits: Sequence[Hit]) -> float:
@@ -55,10 +55,11 @@ def features(question: Question, hits: Sequence[Hit]) -> tuple[float, ...]:
     held = [read(question, hit.passage).held for hit in hits if hit.features]
     lacking = [1 - evidence for evidence in held[0]]
     lacked = [1 - max(of_word) for of_word in zip(*held, strict=True)]
-    names = [w * _is_name(word) for word, w in zip(question.words, question.weights, strict=True)]
+    weighted = list(zip(question.words, question.weights, strict=True))
+    names = [w * _is_name(word, question.text) for word, w in weighted]
     nouns = [
-        w * (word.pos == "名詞" and not _is_name(word))
-        for word, w in zip(question.words, question.weights, strict=True)
+        w * (word.pos in ("名詞", "code") and not _is_name(word, question.text))
+        for word, w in weighted
     ]
     total = question.total_weight or 1.0
     return (
@@ -74,8 +75,15 @@ def features(question: Question, hits: Sequence[Hit]) -> tuple[float, ...]:
     )
 
 
-def _is_name(word: Word) -> bool:
-    """Whether a word names a thing: a code, a person, a place, or one in katakana or Latin."""
+def _is_name(word: Word, question: str) -> bool:
+    """Whether a word names a thing: a code, a person, a place, or one in katakana or Latin.
+
+    In an English question, where every word is Latin, one with a capital or a digit.
+    """
+    if word.pos == "code" and question.isascii():
+        at = question.lower().find(word.surface)
+        written = question[at : at + len(word.surface)] if at >= 0 else word.surface
+        return written != written.lower() or any(map(str.isdigit, written))
     return word.pos in ("code", "人名", "地名") or bool(KATAKANA.fullmatch(word.surface))
 
 

@@ -18,6 +18,7 @@ PART_EVIDENCE = 0.8  # a code found in parts, against found whole
 SOUND_EVIDENCE = 0.8  # a loan word found by its sound, in the other script
 NEARLY_EVIDENCE = 0.7  # a word found by its pairs of characters only, or with one slip
 HEADING_EVIDENCE = 0.5  # a word that stands above a line or passage, against one that stands in it
+NAMED_HEADING_EVIDENCE = 0.8  # the same, where the question names the whole of that heading
 FEWEST_PAIRS = 0.6  # share of a word's pairs that must be there to call it found at all
 
 
@@ -36,7 +37,7 @@ class Reading:
 
     sentences: tuple[tuple[float, ...], ...]  # evidence in each sentence, in order
     texts: tuple[str, ...]  # those sentences, as written
-    above: tuple[float, ...]  # in the titles and bullets above it
+    above: tuple[float, ...]  # in the titles and bullets above it, worth less than in it
     own: tuple[float, ...]  # in its best sentence for that word
     folded: str  # the whole text, in one spelling
 
@@ -46,11 +47,27 @@ class Reading:
         return with_headings(self.own, self.above)
 
 
+def above(question: Question, headings: Sequence[str]) -> tuple[float, ...]:
+    """For each word of a question what it is worth that titles and bullets above a text hold it.
+
+    What stands below a heading is about it, so a question that names all of the heading means that.
+    """
+    best = [0.0] * len(question.words)
+    asked = {term for word in question.words for term in word.all_terms}
+    for heading in headings:
+        held = content(heading)
+        named = all(asked.intersection(word.all_terms) for word in held.words)
+        worth = NAMED_HEADING_EVIDENCE if named else HEADING_EVIDENCE
+        best = [
+            max(so_far, worth * evidence(word, held))
+            for so_far, word in zip(best, question.words, strict=True)
+        ]
+    return tuple(best)
+
+
 def with_headings(own: Sequence[float], above: Sequence[float]) -> tuple[float, ...]:
-    """For each word what it is worth in a text below headings."""
-    return tuple(
-        max(here, HEADING_EVIDENCE * there) for here, there in zip(own, above, strict=True)
-    )
+    """For each word the better of both."""
+    return tuple(max(here, there) for here, there in zip(own, above, strict=True))
 
 
 @lru_cache(maxsize=512)
@@ -63,11 +80,10 @@ def read(question: Question, passage: Passage) -> Reading:
         if line[start:end].strip()
     )
     each = tuple(tuple(evidence(word, content(text)) for word in question.words) for text in texts)
-    heading = content(" ".join(passage.heading))
     return Reading(
         sentences=each,
         texts=texts,
-        above=tuple(evidence(word, heading) for word in question.words),
+        above=above(question, passage.heading),
         own=tuple(max(of_word, default=0.0) for of_word in zip(*each, strict=True))
         or (0.0,) * len(question.words),
         folded=fold_katakana(normalize(passage.text)),

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from index.store import Store
 from index.tokens import KATAKANA, Word, bigrams, normalize, tokenize, trigrams
+from qa.question_words import counts_for
 
 MAX_CHARS = 1_000  # more than the encoder reads; the rest of a longer question is not searched
 # Nouns, names and codes say what a question is about. Verbs and adjectives are often said another
@@ -58,7 +59,7 @@ def read_question(text: str, store: Store) -> Question:
         text=text,
         words=words,
         weights=tuple(
-            idf * POS_WEIGHT.get(word.pos, 1.0)
+            idf * POS_WEIGHT.get(word.pos, 1.0) * counts_for(word)
             for word, (_, idf) in zip(words, frequencies, strict=True)
         ),
         absent=tuple(

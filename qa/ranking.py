@@ -26,12 +26,12 @@ SILENT = (
 # What speaks for a passage, and how much. Softmax regression over the first twenty, fitted by
 # `python -m benchmarks.fit ranking`; see benchmarks/README.md for what each of them is worth.
 WEIGHTS = {
-    "keyword": 1.91,
-    "meaning": 0.76,
-    "sentences": 2.21,
-    "distinctive": 3.84,
-    "triples": 2.24,
-    "kind": 2.18,
+    "keyword": 1.75,
+    "meaning": 0.74,
+    "sentences": 2.09,
+    "distinctive": 3.83,
+    "triples": 2.25,
+    "kind": 2.19,
 }
 FEATURES = tuple(WEIGHTS)
 

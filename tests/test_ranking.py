@@ -7,8 +7,10 @@ from conftest import BigramEncoder, write_notes
 
 from index import build, open_store
 from index.store import Store
+from index.tokens import tokenize
 from qa import ask, retrieve
 from qa.answer_kind import kind_asked, offers
+from qa.question_words import counts_for
 from qa.ranking import earned_by_meaning
 
 
@@ -115,3 +117,30 @@ def test_most_questions_ask_for_no_certain_kind() -> None:
     for question in ("Hyper-Vのライブマイグレーション対応は？", "違いは何ですか？", ""):
         assert kind_asked(question) == ("", "")
         assert not offers("2009年に安田が大阪で40万円", kind_asked(question), question)
+
+
+def test_no_line_is_shown_twice(tmp_path: Path, encoder: BigramEncoder) -> None:
+    long_line = "".join(f"{n}番の棚には工具がある。" for n in range(200))  # several passages
+    with opened(tmp_path, {"勉強会.txt": SEMINAR, "棚.txt": long_line}, encoder) as store:
+        for question in ("引越しの落とし穴は？", "7番の棚の工具は？", "倉庫の引越しの費用は誰が？"):
+            passages = [hit.passage for hit in retrieve(question, store, k=30)]
+            shown = [(p.path, at) for p in passages for at in range(p.start, p.start + len(p.text))]
+            assert len(shown) == len(set(shown))
+            quotes = [citation.quote for citation in ask(question, store).citations]
+            assert not any(one in other for one in quotes for other in quotes if one is not other)
+
+
+@pytest.mark.parametrize(
+    ("word", "known"),
+    [
+        ("名前", True),
+        ("理由", True),
+        ("一番", True),
+        ("ライブマイグレーション", False),
+        ("京都", False),
+    ],
+)
+def test_words_of_asking_count_for_less(word: str, known: bool) -> None:
+    [cut] = tokenize(word)
+    assert (counts_for(cut) < 0.8) is known
+    assert 0 < counts_for(cut) <= 1
