@@ -238,13 +238,17 @@ def report(cases: Sequence[Case], diagram: Path | None) -> None:
         ],
         "without the note": [rank(case.question, case.asked_without_note()) for case in cases],
     }
-    firsts = [(case, hits[0]) for case, hits in zip(cases, asked["with"], strict=True) if hits]
-    ten = sum(
-        any(map(case.answers, hits[:10])) for case, hits in zip(cases, asked["with"], strict=True)
-    )
-    print(f"R@1 of the answer's line {sum(c.answers(h) for c, h in firsts) / len(cases):.3f}, "
-          f"of the paragraph {sum(c.near(h) for c, h in firsts) / len(cases):.3f}; "
-          f"R@10 of the line {ten / len(cases):.3f}")  # fmt: skip
+    for name, covers in (("the answer's line", Case.answers), ("its paragraph", Case.near)):
+        at_1, at_10 = (
+            np.mean(
+                [
+                    any(covers(case, hit) for hit in hits[:k])
+                    for case, hits in zip(cases, asked["with"], strict=True)
+                ]
+            )
+            for k in (1, 10)
+        )
+        print(f"{name}: R@1 {at_1:.3f}, R@10 {at_10:.3f}")
     stated = {
         name: np.array(
             [confidence(case.question, hits) for case, hits in zip(cases, found, strict=True)]

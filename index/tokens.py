@@ -83,6 +83,13 @@ def normalize(text: str) -> str:
     return unicodedata.normalize("NFKC", text).lower()
 
 
+def as_written(surface: str, text: str) -> str:
+    """A normalised word as its text writes it (ＰＣ for pc), where letters map one to one."""
+    plain = normalize(text)
+    at = plain.find(surface)
+    return text[at : at + len(surface)] if at >= 0 and len(plain) == len(text) else surface
+
+
 def fold_katakana(text: str) -> str:
     """Katakana without what writers disagree on: long marks, small kana, ヴ.
 

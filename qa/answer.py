@@ -324,7 +324,7 @@ def _still_there(store: Store, path: str) -> bool:
 
 def _shown(word: str, hits: Sequence[Hit]) -> bool:
     """Whether a word stands in a hit after all, as part of one that is cut elsewhere (幅広い)."""
-    return any(word in normalize(hit.passage.text) for hit in hits)
+    return any(normalize(word) in normalize(hit.passage.text) for hit in hits)
 
 
 def _notice(question: str, store: Store, hits: Sequence[Hit], lost: Iterable[str]) -> str:

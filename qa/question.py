@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from index.store import Store
-from index.tokens import KATAKANA, Word, bigrams, normalize, tokenize, trigrams
+from index.tokens import KATAKANA, Word, as_written, bigrams, normalize, tokenize, trigrams
 from qa.question_words import counts_for
 
 MAX_CHARS = 1_000  # more than the encoder reads; the rest of a longer question is not searched
@@ -63,7 +63,7 @@ def read_question(text: str, store: Store) -> Question:
             for word, (_, idf) in zip(words, frequencies, strict=True)
         ),
         absent=tuple(
-            word.surface
+            as_written(word.surface, text)
             for word, (count, _) in zip(words, frequencies, strict=True)
             if not count and word.pos not in ("接頭辞", "接尾辞")
         ),

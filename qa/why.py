@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from index.tokens import Word, normalize
+from index.tokens import Word, as_written
 from qa.evidence import Content, content, evidence
 from qa.question import Question
 
@@ -16,7 +16,7 @@ SAME, VARIANT, SIMILAR = "same", "variant", "similar"
 class Match:
     """A word of the question and the note's word that stands for it."""
 
-    word: str  # the question's, normalised
+    word: str  # the question's, as typed
     found: str  # the note's, as written there; for a similar one the note's word is not known: ""
     how: str  # SAME spelling; VARIANT of it, in parts or by sound; SIMILAR letters
     in_heading: bool  # in what stands above the line, not in the line itself
@@ -39,13 +39,16 @@ def why(question: Question, quote: str, heading: Sequence[str], by_meaning: floa
     above = " ".join(heading)
     matches = []
     for word in question.words:
-        match = _match(word, quote, in_heading=False) or _match(word, above, in_heading=True)
+        asked = as_written(word.surface, question.text)
+        match = _match(word, asked, quote, in_heading=False) or _match(
+            word, asked, above, in_heading=True
+        )
         if match:
             matches.append(match)
     return Why(tuple(matches), 1 - by_meaning, by_meaning)
 
 
-def _match(word: Word, text: str, *, in_heading: bool) -> Match | None:
+def _match(word: Word, asked: str, text: str, *, in_heading: bool) -> Match | None:
     held = content(text)
     if not evidence(word, held):
         return None
@@ -53,8 +56,8 @@ def _match(word: Word, text: str, *, in_heading: bool) -> Match | None:
         for other in held.words:
             if terms.intersection(other.all_terms):
                 how = SAME if other.surface == word.surface else VARIANT
-                return Match(word.surface, _as_written(other.surface, text), how, in_heading)
-    return Match(word.surface, _similar(word, held), SIMILAR, in_heading)
+                return Match(asked, as_written(other.surface, text), how, in_heading)
+    return Match(asked, _similar(word, held), SIMILAR, in_heading)
 
 
 def _similar(word: Word, held: Content) -> str:
@@ -66,10 +69,3 @@ def _similar(word: Word, held: Content) -> str:
     }
     best = max(shared, key=lambda surface: shared[surface], default="")
     return best if best and shared[best] >= 0.5 else ""
-
-
-def _as_written(surface: str, text: str) -> str:
-    """A normalised word as its text writes it (ＰＣ for pc), where letters map one to one."""
-    plain = normalize(text)
-    at = plain.find(surface)
-    return text[at : at + len(surface)] if at >= 0 and len(plain) == len(text) else surface

@@ -94,7 +94,7 @@ def test_weights_are_fitted_and_judged(
     assert fit.main(["report", folder, "--diagram", str(diagram)]) == 0
     printed = capsys.readouterr().out
     assert "4 questions" in printed
-    assert "of the paragraph 1.000; R@10 of the line 1.000" in printed
+    assert "its paragraph: R@1 1.000, R@10 1.000" in printed
     assert diagram.read_text(encoding="utf-8").startswith("<svg ")
 
     assert ablation.main([folder]) == 0

@@ -59,7 +59,7 @@ def test_a_refusal_names_the_nearest_places_and_the_words_in_no_note(
     answer = answer_to("Kubernetesの料金表は？", tmp_path, encoder)
     found = as_json(answer, answer.question)
     assert (found["found"], found["citations"]) == (False, [])
-    assert "kubernetes" in found["absent"]
+    assert "Kubernetes" in found["absent"]
     assert 0 < len(found["nearest"]) <= 3
     assert found["nearest"] == found["hits"][: len(found["nearest"])]
     assert as_json(answer_to("電池は何本？", tmp_path, encoder), "")["nearest"] == []
