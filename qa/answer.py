@@ -24,8 +24,8 @@ from qa.dialogue import standalone
 from qa.evidence import above, content, evidence, with_headings
 from qa.hit import Hit
 from qa.question import MAX_CHARS, Question, clean, read_question
-from qa.ranking import RANKED, earned_by_meaning, says_more
-from qa.retrieve import search, using
+from qa.ranking import earned_by_meaning, rank, says_more
+from qa.retrieve import CANDIDATES, candidates, using
 from qa.why import NO_REASON, Why, why
 
 NOT_FOUND = "ノートには見つかりませんでした"
@@ -101,9 +101,10 @@ def ask(
         asked = read_question(full, opened)
         if asked.empty:
             return _nothing_asked(full)
-        found = search(asked, opened, max(k, RANKED))
-        hits = [hit for hit in found if _still_there(opened, hit.passage.path)]
-        lost = {hit.passage.path for hit in found[:k]} - {hit.passage.path for hit in hits}
+        found = candidates(asked, opened, max(k, CANDIDATES))
+        there = {path: _still_there(opened, path) for path in {hit.passage.path for hit in found}}
+        hits = rank(asked, [hit for hit in found if there[hit.passage.path]])
+        lost = {hit.passage.path for hit in found[:k] if not there[hit.passage.path]}
         probability = confidence(asked, hits)
         citations: tuple[Citation, ...] = ()
         if probability >= ANSWERS_FROM:

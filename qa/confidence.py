@@ -16,6 +16,7 @@ FEATURES = (
     *("sentences", "triples", "lead", "meaning", "meaning_lead"),
     *("missing_names", "missing_nouns", "names_nowhere", "kind_missing"),
 )
+LEAST_SHARED = 0.02  # of the question's weight: less is chance
 # Logistic regression, fitted by `python -m benchmarks.fit confidence` (see benchmarks/README.md);
 # the second set is for answers by words alone, while there are no vectors.
 INTERCEPT = -3.049
@@ -27,6 +28,9 @@ WEIGHTS_BY_WORDS = (1.974, 1.832, 0.593, 0.0, 0.0, -5.037, -2.348, -3.991, -0.77
 def confidence(question: Question, hits: Sequence[Hit]) -> float:
     """Probability that the best passage answers the question, 0 to 1; 0 without hits.
 
+    0 also where it has no word in common with a Japanese question: near in meaning alone is seldom
+    an answer there, and none that a reader could check.
+
     hits are as `qa.retrieve.search` ranks them.
     """
     if not hits:
@@ -35,6 +39,8 @@ def confidence(question: Question, hits: Sequence[Hit]) -> float:
     intercept = INTERCEPT_BY_WORDS if by_words else INTERCEPT
     weights = WEIGHTS_BY_WORDS if by_words else WEIGHTS
     values = features(question, hits)
+    if values[FEATURES.index("sentences")] < LEAST_SHARED and not question.text.isascii():
+        return 0.0
     total = intercept + _weigh(values, weights)
     return 1 / (1 + math.exp(-total))
 

@@ -5,6 +5,7 @@ Question, Passage ─ read ▶ Reading: evidence of each word in each sentence, 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence, Set
 from dataclasses import dataclass
 from functools import lru_cache
@@ -20,6 +21,8 @@ NEARLY_EVIDENCE = 0.7  # a word found by its pairs of characters only, or with o
 HEADING_EVIDENCE = 0.5  # a word that stands above a line or passage, against one that stands in it
 NAMED_HEADING_EVIDENCE = 0.8  # the same, where the question names the whole of that heading
 FEWEST_PAIRS = 0.6  # share of a word's pairs that must be there to call it found at all
+
+_BRACKETS = re.compile(r"[(（][^()（）]*[)）]")  # a heading's own remark, such as its speaker
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +59,10 @@ def above(question: Question, headings: Sequence[str]) -> tuple[float, ...]:
     asked = {term for word in question.words for term in word.all_terms}
     for heading in headings:
         held = content(heading)
-        named = all(asked.intersection(word.all_terms) for word in held.words)
+        named = all(
+            asked.intersection(word.all_terms)
+            for word in content(_BRACKETS.sub("", heading) or heading).words
+        )
         worth = NAMED_HEADING_EVIDENCE if named else HEADING_EVIDENCE
         best = [
             max(so_far, worth * evidence(word, held))

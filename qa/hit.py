@@ -13,6 +13,6 @@ class Hit:
 
     passage: Passage
     score: float
-    keyword: float  # share of the score that the question's words could reach, about 0 to 1
+    keyword: float  # share of the score that the question's words could reach, 0 to 1
     meaning: float | None  # deviations above this folder's usual cosine; None without vectors
     features: tuple[float, ...] = ()  # what speaks for it, by qa.ranking.FEATURES; once ranked

@@ -10,6 +10,7 @@ from index.store import Store
 from index.tokens import KATAKANA, Word, as_written, bigrams, normalize, tokenize, trigrams
 from qa.question_words import counts_for
 
+ASKING = 0.8  # of a word's usual worth as evidence; below it, it belongs to asking
 MAX_CHARS = 1_000  # more than the encoder reads; the rest of a longer question is not searched
 # Nouns, names and codes say what a question is about. Verbs and adjectives are often said another
 # way in the note, and affixes (化, 製, 費, 新) only colour the noun they hang on.
@@ -65,7 +66,7 @@ def read_question(text: str, store: Store) -> Question:
         absent=tuple(
             as_written(word.surface, text)
             for word, (count, _) in zip(words, frequencies, strict=True)
-            if not count and word.pos not in ("接頭辞", "接尾辞")
+            if not count and word.pos not in ("接頭辞", "接尾辞") and not _asks(word)
         ),
         pairs=tuple(dict.fromkeys(bigrams(letters))),
         triples=tuple(dict.fromkeys(trigrams(letters))),
@@ -75,6 +76,11 @@ def read_question(text: str, store: Store) -> Question:
 def clean(text: str) -> str:
     """A question without spaces around it, and without lone surrogates, which are no letters."""
     return text.strip().encode("utf-8", "replace").decode()
+
+
+def _asks(word: Word) -> bool:
+    """Whether a word belongs to asking (何分, 名前): that no note has it tells nothing."""
+    return word.surface[0] in "何幾" or counts_for(word) < ASKING
 
 
 def _without_loans(text: str, words: Iterable[Word]) -> str:

@@ -8,20 +8,20 @@ much.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import replace
 from itertools import pairwise
 
-from index.passages import Passage
+from index.passages import Passage, label
 from qa.answer_kind import kind_asked, offers
 from qa.evidence import Reading, content, read, with_headings
 from qa.hit import Hit
 from qa.question import Question
 
 RANKED = 20  # passages read: 99.6 % of JaQuAD dev's questions have the right one among them
-SILENT = (
-    0.25  # of its score keeps a passage that says nothing but the question's own words: a title
-)
+# What a passage that cannot answer keeps of its score: one that says nothing but the question's own
+# words, or the title of another that is found, unless it has what is asked for (a speaker, a date).
+SILENT = 0.25
 
 # What speaks for a passage, and how much. Softmax regression over the first twenty, fitted by
 # `python -m benchmarks.fit ranking`; see benchmarks/README.md for what each of them is worth.
@@ -44,8 +44,9 @@ def rank(question: Question, hits: Sequence[Hit]) -> list[Hit]:
     first, rest = list(hits[:RANKED]), hits[RANKED:]
     if not first:
         return []
+    titles = {title for hit in first for title in hit.passage.heading}
     scored = [
-        replace(hit, score=_score(question, hit, values), features=values)
+        replace(hit, score=_score(question, hit, values, titles), features=values)
         for hit, values in zip(first, features(question, first), strict=True)
     ]
     ranked = sorted(scored, key=lambda hit: -hit.score)  # stable: ties stay in search's order
@@ -102,9 +103,11 @@ def earned_by_meaning(hit: Hit) -> float:
     return parts["meaning"] / total if total else 0.0
 
 
-def _score(question: Question, hit: Hit, values: Sequence[float]) -> float:
+def _score(question: Question, hit: Hit, values: Sequence[float], titles: Set[str]) -> float:
     score = sum(w * value for w, value in zip(WEIGHTS.values(), values, strict=True))
-    return score if says_more(question, hit.passage) else SILENT * score
+    title = label(hit.passage.text) in titles and not values[FEATURES.index("kind")]
+    silent = title or not says_more(question, hit.passage)
+    return SILENT * score if silent and score > 0 else score
 
 
 def says_more(question: Question, passage: Passage) -> bool:

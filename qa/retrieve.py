@@ -65,7 +65,8 @@ def candidates(question: Question, store: Store, k: int) -> list[Hit]:
     if question.empty:
         return []
     keyword = dict(store.search_keywords(question.words, question.pairs, CANDIDATES))
-    attainable = 1 + (BM25_K1 + 1) * question.total_weight
+    # words that stand in every passage weigh nothing, and pairs alone may reach more than this
+    attainable = max([1 + (BM25_K1 + 1) * question.total_weight, *keyword.values()])
     shares = {row: score / attainable for row, score in keyword.items()}
     deviations = _deviations(question, store, list(keyword))
     fused = fuse(shares, deviations)[:k]

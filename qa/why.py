@@ -49,15 +49,22 @@ def why(question: Question, quote: str, heading: Sequence[str], by_meaning: floa
 
 
 def _match(word: Word, asked: str, text: str, *, in_heading: bool) -> Match | None:
-    held = content(text)
-    if not evidence(word, held):
-        return None
+    lines = [(line, content(line)) for line in text.split("\n")]
+    lines = [(line, held) for line, held in lines if evidence(word, held)]
     for terms in (set(word.terms), set(word.all_terms)):
-        for other in held.words:
-            if terms.intersection(other.all_terms):
-                how = SAME if other.surface == word.surface else VARIANT
-                return Match(asked, as_written(other.surface, text), how, in_heading)
-    return Match(asked, _similar(word, held), SIMILAR, in_heading)
+        fitting = [
+            (other.surface != word.surface, other.surface, line)
+            for line, held in lines
+            for other in held.words
+            if terms.intersection(other.all_terms)
+        ]
+        if fitting:  # the same spelling where there is one, else the first
+            varies, surface, line = min(fitting, key=lambda found: found[0])
+            how = VARIANT if varies else SAME
+            return Match(asked, as_written(surface, line), how, in_heading)
+    for _, held in lines:
+        return Match(asked, _similar(word, held), SIMILAR, in_heading)
+    return None
 
 
 def _similar(word: Word, held: Content) -> str:

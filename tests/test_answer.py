@@ -48,6 +48,26 @@ def test_every_citation_over_the_users_note_is_literal(seeds_store: Store) -> No
         assert_literal(ask(row["question"], seeds_store), SEEDS)
 
 
+def test_notes_that_vanished_leave_the_others(tmp_path: Path, encoder: BigramEncoder) -> None:
+    notes = {f"{n}.txt": f"会議の場所は第{n}会議室。\n" for n in range(25)}
+    folder = write_notes(tmp_path / "n", notes)
+    build(folder, tmp_path / "s", encoder=encoder)
+    with open_store(tmp_path / "s", encoder=encoder) as store:
+        gone = {hit.passage.path for hit in retrieve("会議の場所は？", store, k=20)}
+        for path in gone:
+            (folder / path).unlink()
+        answer = ask("会議の場所は？", store, k=50)
+    assert answer.found
+    assert {hit.passage.path for hit in answer.hits} == notes.keys() - gone
+    assert_literal(answer, folder)
+
+
+def test_a_near_meaning_without_a_word_in_common_is_no_answer(store: Store) -> None:
+    answer = ask("あれは？", store)
+    assert not answer.found
+    assert answer.confidence == 0
+
+
 @pytest.mark.model
 def test_spellings_find_the_same_line(seeds_store: Store) -> None:
     lines = {

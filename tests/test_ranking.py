@@ -6,12 +6,15 @@ import pytest
 from conftest import BigramEncoder, write_notes
 
 from index import build, open_store
+from index.passages import Passage
 from index.store import Store
 from index.tokens import tokenize
 from qa import ask, retrieve
 from qa.answer_kind import kind_asked, offers
+from qa.hit import Hit
+from qa.question import Question
 from qa.question_words import counts_for
-from qa.ranking import earned_by_meaning
+from qa.ranking import earned_by_meaning, rank
 
 
 def opened(tmp_path: Path, notes: dict[str, str], encoder: BigramEncoder) -> Store:
@@ -73,6 +76,22 @@ def test_a_title_that_only_repeats_the_question_comes_after_its_section(
     ]
 
 
+def test_a_title_with_a_speaker_is_no_answer_to_what_was_said(
+    tmp_path: Path, encoder: BigramEncoder
+) -> None:
+    with opened(tmp_path, {"勉強会.txt": SEMINAR}, encoder) as store:
+        assert retrieve("開会の挨拶について教えて", store)[0].passage.start_line in (5, 6)
+
+
+def test_what_says_nothing_does_not_rise_above_what_does() -> None:
+    empty, cat = (
+        Hit(Passage("a.txt", 1, 1, (), text, 0), score=0.0, keyword=0.0, meaning=meaning)
+        for text, meaning in (("", -3.0), ("猫だ", -1.5))
+    )
+    asked = Question("x", (), (), (), (), ())
+    assert [hit.passage.text for hit in rank(asked, [empty, cat])] == ["猫だ", ""]
+
+
 def test_scores_fall_and_their_parts_make_a_whole(tmp_path: Path, encoder: BigramEncoder) -> None:
     notes = {f"{n}.txt": f"{n}番の棚には工具と電池がある。\n" for n in range(30)}
     with opened(tmp_path, notes, encoder) as store:
@@ -105,6 +124,12 @@ def test_the_order_does_not_depend_on_how_many_are_asked_for(
         ("何ナノメートル？", "45nmプロセス", "細かいプロセス"),
         ("速さはどのくらい？", "2-3%のダウン", "遅くなる"),
         ("大会はどこで？", "大会は大阪で開く。", "大会は春に開く。"),
+        ("会議はいつ？", "2024-04-01 10:30 開始", "会議室で開始"),
+        ("懇親会は何曜日？", "懇親会は金曜日", "懇親会は3日"),
+        ("採用率は何パーセント？", "採用率は30%", "採用は30年前"),
+        ("参加者は何人？", "参加者は12名", "参加費は12ドル"),
+        ("拠点は何か国？", "160カ国の拠点", "160人の拠点"),
+        ("会費は何円？", "会費は¥3000", "会費は3000"),
     ],
 )
 def test_what_kind_of_thing_is_asked_for(question: str, offering: str, lacking: str) -> None:
@@ -114,7 +139,15 @@ def test_what_kind_of_thing_is_asked_for(question: str, offering: str, lacking: 
 
 
 def test_most_questions_ask_for_no_certain_kind() -> None:
-    for question in ("Hyper-Vのライブマイグレーション対応は？", "違いは何ですか？", ""):
+    for question in (
+        *("Hyper-Vのライブマイグレーション対応は？", "違いは何ですか？", "", "なだれの原因は？"),
+        *(
+            "いつも使うツールは？",
+            "いくら丼の作り方は？",
+            "誰でも使えるツールは？",
+            "どこかの話は？",
+        ),
+    ):
         assert kind_asked(question) == ("", "")
         assert not offers("2009年に安田が大阪で40万円", kind_asked(question), question)
 

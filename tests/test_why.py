@@ -47,6 +47,14 @@ def test_words_are_named_as_the_note_writes_them(tmp_path: Path, encoder: Bigram
     assert "server → サーバ" not in printed(answer, explain=False)
 
 
+def test_the_same_spelling_is_named_before_another(tmp_path: Path, encoder: BigramEncoder) -> None:
+    note = "サーバは東京に置く。サーバーの置き場は大阪にもある。\n"
+    build(write_notes(tmp_path / "n", {"a.txt": note}), tmp_path / "s", encoder=encoder)
+    with open_store(tmp_path / "s", encoder=encoder) as store:
+        why = ask("サーバーの置き場は？", store).citations[0].why
+    assert (why.matches[0].found, why.matches[0].how) == ("サーバー", "same")
+
+
 def test_a_slip_is_found_by_similar_letters(tmp_path: Path, encoder: BigramEncoder) -> None:
     answer = answer_to("サーバの冗張化は来月？", tmp_path, encoder)
     how = {match.word: match.how for match in answer.citations[0].why.matches}
