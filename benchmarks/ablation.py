@@ -24,7 +24,9 @@ from rich.progress import track
 
 from index.build import build
 from index.encoder import Encoder, load_encoder
+from index.errors import NotesError
 from index.store import Store, open_store
+from index.terminal import whole_number
 from qa import ranking
 from qa.evidence import read
 from qa.hit import Hit
@@ -64,7 +66,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; returns the exit status."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.ablation")
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--questions", type=int, default=1_500, help="a random part, seed 0")
+    parser.add_argument(
+        "--questions", type=whole_number, default=1_500, help="a random part, seed 0"
+    )
     options = parser.parse_args(argv)
     rows = list(read_questions(options.folder / "questions.jsonl"))
     random.Random(0).shuffle(rows)
@@ -177,4 +181,7 @@ def _hits(store: Store, ids: Sequence[int]) -> list[Hit]:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except NotesError as error:
+        sys.exit(str(error))

@@ -28,9 +28,11 @@ from sklearn.linear_model import LogisticRegression
 
 from benchmarks.reliability import calibration_error, write_diagram
 from index.build import build
+from index.errors import NotesError
 from index.notes import read_notes
 from index.passages import split
 from index.store import Store, open_store
+from index.terminal import whole_number
 from qa.answer import ANSWERS_FROM
 from qa.confidence import FEATURES, confidence, features
 from qa.evidence import read
@@ -60,7 +62,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("what", choices=("words", "ranking", "confidence", "report"))
     parser.add_argument("folders", type=Path, nargs="+", metavar="FOLDER")
-    parser.add_argument("--questions", type=int, help="of each folder, a random part (seed 0)")
+    parser.add_argument(
+        "--questions", type=whole_number, help="of each folder, a random part (seed 0)"
+    )
     parser.add_argument("--diagram", type=Path, help="report: write a reliability diagram (SVG)")
     options = parser.parse_args(argv)
     if options.what == "words":
@@ -135,6 +139,7 @@ def count_words(folders: Sequence[Path], questions: int | None) -> None:
     for folder in folders:
         rows = list(read_questions(folder / "questions.jsonl"))
         random.Random(0).shuffle(rows)
+        build(folder / "notes", folder / "store")
         notes = {note.path: split(note) for note in read_notes(folder / "notes")[0]}
         with open_store(folder / "store") as store:
             for row in rows[:questions]:
@@ -282,4 +287,7 @@ def _covers(hit: Hit, path: str, first: int, last: int) -> bool:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except NotesError as error:
+        sys.exit(str(error))

@@ -59,6 +59,7 @@ def write_diagram(stated: Sequence[float], right: Sequence[bool], path: Path) ->
             f'<text x="{x(value):.1f}" y="{y(0) + 15:.1f}">{value:g}</text>'
             f'<text x="{x(0) - 18:.1f}" y="{y(value) + 4:.1f}">{value:g}</text>'
         )
+    parts.append(f'<text x="{x(0) - 18:.1f}" y="{y(0) + 30:.1f}">askings</text>')
     size = SIDE + 2 * MARGIN
     title = (
         f"stated (red) and share right (blue), {len(stated)} askings; "

@@ -178,8 +178,14 @@ def _check_target(target: Path, notes: Path, questions: str | None) -> None:
     """Refuse to write over what was written by hand.
 
     Raises:
-        QuestionsError: the file for the JSON lies in the notes folder, or is the question file.
+        QuestionsError: the file for the JSON lies in the notes folder, is the question file, or
+            would stand in a folder that is not there.
     """
+    if not target.parent.is_dir():
+        raise QuestionsError(
+            f"結果を書くフォルダがありません: {target.parent}\n"
+            f"(That folder for the results is missing.)"
+        )
     taken = real(target).is_relative_to(real(notes))
     if taken or (questions and real(target) == real(Path(questions))):
         raise QuestionsError(
