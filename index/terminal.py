@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import codecs
 import io
+import json
 import re
+import sys
 from collections import defaultdict
 from collections.abc import Iterable
 from typing import IO
@@ -42,6 +45,13 @@ def writable(*streams: IO[str]) -> None:
 def harmless(text: str) -> str:
     """Text without control characters: a note's own could steer the terminal. Tabs stay."""
     return _CONTROL.sub(lambda sign: chr(0x2400 + ord(sign[0])) if sign[0] < " " else "␦", text)
+
+
+def print_json(content: object, indent: int | None = None) -> None:
+    """Print JSON that is exact on any terminal: one that knows no Unicode gets it escaped."""
+    unicode = codecs.lookup(sys.stdout.encoding).name.startswith("utf")
+    sys.stdout.write(json.dumps(content, ensure_ascii=not unicode, indent=indent) + "\n")
+    sys.stdout.flush()
 
 
 def whole_number(text: str) -> int:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import codecs
-import json
 import os
 import sys
 from collections.abc import Sequence
@@ -14,7 +12,7 @@ from typing import Any
 from rich.console import Console
 
 from index.errors import NotesError
-from index.terminal import ProgressBars, harmless, messages, whole_number, writable
+from index.terminal import ProgressBars, harmless, messages, print_json, whole_number, writable
 from qa.answer import Answer, ask
 from qa.questions import read_questions
 from qa.retrieve import fresh_store
@@ -69,8 +67,7 @@ def show(row: dict[str, Any], answer: Answer, options: argparse.Namespace) -> No
     """Print one answer, as JSON or for a person."""
     if options.json:
         content = ({"id": row["id"]} if "id" in row else {}) | as_json(answer, row["question"])
-        unicode = codecs.lookup(sys.stdout.encoding).name.startswith("utf")
-        print(json.dumps(content, ensure_ascii=not unicode), flush=True)  # exact on any terminal
+        print_json(content)
         return
     if options.batch:
         print(f"\n■ {harmless(row['question'])}")

@@ -24,7 +24,7 @@ from qa.dialogue import standalone
 from qa.evidence import above, content, evidence, with_headings
 from qa.hit import Hit
 from qa.question import MAX_CHARS, Question, clean, read_question
-from qa.ranking import earned_by_meaning, rank, says_more
+from qa.ranking import earned_by_meaning, rank, says_more, share
 from qa.retrieve import CANDIDATES, candidates, using
 from qa.why import NO_REASON, Why, why
 
@@ -187,8 +187,8 @@ def choose(question: Question, hits: Sequence[Hit]) -> list[_Line]:
         return []
 
     def worth(line: _Line) -> tuple[float, float, int]:
-        share = _weighted(question, with_headings(line.evidence, line.context))
-        return LINE_WEIGHT * share + hits[line.hit].score, share, -line.start
+        held = share(with_headings(line.evidence, line.context), question.weights)
+        return LINE_WEIGHT * held + hits[line.hit].score, held, -line.start
 
     best = max(lines, key=worth)
     chosen = [best]
@@ -197,7 +197,7 @@ def choose(question: Question, hits: Sequence[Hit]) -> list[_Line]:
 
         def gain(line: _Line, held: Sequence[float] = held) -> float:
             more = [max(new - old, 0.0) for new, old in zip(line.evidence, held, strict=True)]
-            return _weighted(question, more)
+            return share(more, question.weights)
 
         further = max(lines, key=lambda line: (gain(line), -line.hit, -line.start))
         if gain(further) < NEW_EVIDENCE:
@@ -271,14 +271,6 @@ def _joined(lines: Sequence[_Line], hits: Sequence[Hit]) -> list[_Line]:
         else:
             joined.append(line)
     return joined
-
-
-def _weighted(question: Question, shares: Sequence[float]) -> float:
-    """Sum of the words' weights times shares, over the sum of the weights."""
-    if not question.total_weight:
-        return 0.0
-    total = sum(w * share for w, share in zip(question.weights, shares, strict=True))
-    return total / question.total_weight
 
 
 def read_back(store: Store, path: str) -> tuple[Note, bool] | None:

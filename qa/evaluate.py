@@ -10,7 +10,6 @@ A hit counts when its lines cover the line that holds the quote.
 from __future__ import annotations
 
 import argparse
-import codecs
 import json
 import os
 import sys
@@ -24,7 +23,7 @@ from rich.console import Console
 from index.errors import NotesError
 from index.notes import read_notes, real
 from index.settings import notes_folder
-from index.terminal import NAMED, ProgressBars, messages, whole_number, writable
+from index.terminal import NAMED, ProgressBars, messages, print_json, whole_number, writable
 from qa.compare import compare, comparison_json
 from qa.outcomes import Outcome, measure
 from qa.own_questions import own_questions, spread
@@ -154,8 +153,7 @@ def _report(
     if options.json == "-":
         if options.own:
             say.print(MADE_BY_RULE)
-        unicode = codecs.lookup(sys.stdout.encoding).name.startswith("utf")
-        print(json.dumps(content, ensure_ascii=not unicode, indent=1))  # exact on any terminal
+        print_json(content, indent=1)
         return
     console = Console(highlight=False, markup=False, soft_wrap=True)
     if options.own:

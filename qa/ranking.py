@@ -60,9 +60,9 @@ def features(question: Question, hits: Sequence[Hit]) -> list[tuple[float, ...]]
     keyword: its share of the keyword score that the question could reach.
     meaning: its cosine to the question, in deviations above the usual one; 0 without vectors.
     sentences: share of the question's weight that its best two sentences side by side hold,
-        headings at half.
-    distinctive: share that its best sentence holds, headings at half, where a word weighs more
-        the fewer of the hits hold it.
+        headings counted for less.
+    distinctive: share that its best sentence holds, headings counted for less, where a word
+        weighs more the fewer of the hits hold it.
     triples: share of the question's runs of three letters, weighed in the same way.
     kind: whether it has a person, time, place or number to offer, where one is asked for.
     """
@@ -123,7 +123,7 @@ def says_more(question: Question, passage: Passage) -> bool:
 def _best_share(
     texts: Sequence[Sequence[float]], reading: Reading, weights: Sequence[float]
 ) -> float:
-    """The share that the best of some texts of a passage holds, with headings at half."""
+    """The share that the best of some texts of a passage holds, with headings counted for less."""
     return max((share(with_headings(held, reading.above), weights) for held in texts), default=0.0)
 
 
