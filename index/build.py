@@ -18,8 +18,9 @@ from typing import Literal
 from filelock import Timeout
 
 from index.encoder import Encoder, configured_model, load_encoder
-from index.errors import ModelUnavailable, NotesFolderError, StoreDamaged
-from index.notes import NoteFile, Skipped, Unreadable, check_folder, read_note, scan
+from index.errors import ModelUnavailable, NotesFolderError, StoreDamaged, Unreadable
+from index.folder import NoteFile, Skipped, check_folder, scan
+from index.notes import read_note
 from index.passages import split
 from index.store import KnownNote, Store, set_aside
 

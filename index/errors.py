@@ -9,7 +9,8 @@
         └── StoreDamaged   the SQLite file fails its own checks
 
 Messages are written for the reader of notes: Japanese first, English beside. A mistake of the
-calling code raises Python's own ValueError or TypeError instead.
+calling code raises Python's own ValueError or TypeError instead. Unreadable is no error of a
+command: one file is no note, which is told beside the rest.
 """
 
 
@@ -39,3 +40,15 @@ class StoreMismatch(StoreError):
 
 class StoreDamaged(StoreError):
     """Raised when the SQLite file fails its own checks; the notes themselves are untouched."""
+
+
+class Unreadable(Exception):
+    """Raised when one file is no note; its message is the reason shown to the reader.
+
+    Attributes:
+        lasting: false when the system refused to read it, which says nothing of its content.
+    """
+
+    def __init__(self, reason: str, *, lasting: bool = True) -> None:
+        super().__init__(reason)
+        self.lasting = lasting

@@ -30,8 +30,9 @@ from filelock import FileLock
 
 from index.encoder import Encoder, encoder_ready, load_encoder
 from index.errors import StoreDamaged, StoreError, StoreMismatch, StoreMissing
+from index.folder import NoteFile, Skipped
 from index.keywords import KeywordIndex, KeywordRow
-from index.notes import Note, NoteFile, Skipped
+from index.notes import Note
 from index.passages import SPLITTER, Passage, label
 from index.tokens import Word, bigrams, tokenize, tokenizer_fingerprint
 from index.vectors import VectorIndex

@@ -23,7 +23,7 @@ from rich.progress import (
 )
 
 from index.build import Stage
-from index.notes import Skipped
+from index.folder import Skipped
 
 STAGES: dict[Stage, str] = {"notes": "ノートを読む", "vectors": "意味検索の準備"}
 NAMED = 5  # skipped files named for each reason; the count tells of the rest

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from index.build import BuildReport, Progress, build
-from index.notes import check_folder
+from index.folder import check_folder
 
 QUIET_MS = 300  # editors save in several steps; after this long without one, the build begins
 

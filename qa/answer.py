@@ -14,7 +14,9 @@ from itertools import chain
 from pathlib import PurePosixPath
 
 from index.encoder import encoder_failed
-from index.notes import Note, NoteFile, Unreadable, read_note
+from index.errors import Unreadable
+from index.folder import NoteFile
+from index.notes import Note, read_note
 from index.passages import MAX_CHARS as PASSAGE_CHARS
 from index.passages import Passage, label, sentence_pieces, strip_bullet
 from index.store import Store

@@ -18,7 +18,7 @@ from pathlib import Path
 from index.build import Stage, build
 from index.encoder import load_encoder
 from index.errors import ModelUnavailable, NotesError, StoreDamaged, StoreMismatch, StoreMissing
-from index.notes import Skipped, check_folder
+from index.folder import Skipped, check_folder
 from index.settings import SEEDS
 from index.store import Store, open_store
 from qa.answer import Answer, ask

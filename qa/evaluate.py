@@ -21,7 +21,8 @@ from typing import Any
 from rich.console import Console
 
 from index.errors import NotesError
-from index.notes import read_notes, real
+from index.folder import real
+from index.notes import read_notes
 from index.settings import notes_folder
 from index.terminal import NAMED, ProgressBars, messages, print_json, whole_number, writable
 from qa.compare import compare, comparison_json

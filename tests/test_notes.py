@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from index.errors import NotesFolderError
-from index.notes import MAX_BYTES, Unreadable, decode, read_notes, scan
+from index.encodings import decode
+from index.errors import NotesFolderError, Unreadable
+from index.folder import MAX_BYTES, scan
+from index.notes import read_notes
 
 PROSE = "会議のメモ：来週までに①見積りを出す。サーバーは２台〜３台、担当は髙橋さん。\n"
 SHORT = "買い物\n・牛乳\n"

@@ -1,0 +1,181 @@
+"""Listing a notes folder: which files may be notes, and what is left out and why.
+
+    scan(folder) ▶ Listing(files, skipped)   names, sizes and times only; nothing is opened
+
+Nothing here ever writes to the notes folder.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+import unicodedata
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from index.errors import NotesFolderError, Unreadable
+
+SUFFIXES = frozenset({".txt", ".text", ".md", ".markdown"})
+MAX_BYTES = 50_000_000  # a note anyone wrote by hand is far smaller; a log or a dump is not a note
+
+
+@dataclass(frozen=True, slots=True)
+class NoteFile:
+    """One candidate as the folder lists it: enough to tell whether it changed since last time."""
+
+    path: str  # relative, "/" between parts, NFC: what citations show and the store knows it by
+    name: str  # the same as the file system spells it (macOS writes NFD): what opens the file
+    size: int  # bytes
+    mtime_ns: int  # nanoseconds since 1970
+
+
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    """A file or folder that was not read, and why, in the reader's words."""
+
+    path: str
+    reason: str
+    lasting: bool = True  # false: the system refused just now; what was read before stays valid
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """What a folder holds now; both parts sorted by path."""
+
+    files: tuple[NoteFile, ...]
+    skipped: tuple[Skipped, ...]
+
+
+def scan(folder: Path, *, leave_out: Path | None = None) -> Listing:
+    """List the notes below a folder without opening any.
+
+    Hidden files and folders are passed over in silence: they are tools' own (.git, .obsidian).
+    Links are not followed out of the folder, and devices and pipes are never touched.
+
+    Args:
+        folder: the notes folder.
+        leave_out: a folder inside it to pass over, such as a store kept beside the notes.
+
+    Raises:
+        NotesFolderError: the folder is missing, not a folder, or cannot be listed.
+    """
+    root = check_folder(folder)
+    files: dict[str, NoteFile] = {}
+    skipped: list[Skipped] = []
+    for entry in _walk(root, skipped, real(leave_out) if leave_out else None):
+        name = entry.relative_to(root).as_posix()
+        path = unicodedata.normalize("NFC", name)
+        try:
+            path.encode()
+        except UnicodeEncodeError:
+            shown = os.fsencode(name).decode("utf-8", "backslashreplace")
+            skipped.append(Skipped(shown, "ファイル名が UTF-8 ではありません (name is not UTF-8)"))
+            continue
+        try:
+            _check_name(path, entry, root)
+            info = entry.stat()
+            _check_stat(info)
+        except Unreadable as reason:
+            skipped.append(Skipped(path, str(reason)))
+            continue
+        except OSError as error:
+            skipped.append(Skipped(path, os_reason(error), lasting=False))
+            continue
+        if path in files:  # the same name in NFC and in NFD, possible on Linux
+            skipped.append(Skipped(path, "同じ名前のノートがもうあります (same name, other form)"))
+            continue
+        files[path] = NoteFile(path, name, info.st_size, info.st_mtime_ns)
+    ordered = tuple(files[path] for path in sorted(files))
+    return Listing(ordered, tuple(sorted(skipped, key=lambda item: item.path)))
+
+
+def check_folder(folder: Path) -> Path:
+    """The notes folder as an absolute path without links.
+
+    Raises:
+        NotesFolderError: it is missing, not a folder, cannot be listed, or has a name not in UTF-8.
+    """
+    try:
+        with os.scandir(folder):
+            pass
+        found = real(folder)
+        str(found).encode()
+    except FileNotFoundError as error:
+        raise NotesFolderError(
+            f"ノートのフォルダがありません: {folder}\n"
+            f"(No such notes folder. Name one with --notes DIR or KIKIGAKI_NOTES.)"
+        ) from error
+    except NotADirectoryError as error:
+        raise NotesFolderError(
+            f"フォルダではなくファイルです: {folder}\n(That is a file; --notes takes a folder.)"
+        ) from error
+    except OSError as error:
+        raise NotesFolderError(
+            f"ノートのフォルダを開けません: {folder}: {error.strerror}\n"
+            f"(The notes folder cannot be listed; check its name and permissions.)"
+        ) from error
+    except UnicodeEncodeError as error:
+        shown = os.fsencode(folder).decode("utf-8", "backslashreplace")
+        raise NotesFolderError(
+            f"フォルダの名前が UTF-8 ではありません: {shown}\n(The folder's name is not UTF-8.)"
+        ) from error
+    return found
+
+
+def real(path: Path) -> Path:
+    """A path made absolute and rid of links, as far as it exists; unlike resolve, never raises."""
+    return Path(os.path.realpath(path))
+
+
+def _walk(root: Path, skipped: list[Skipped], leave_out: Path | None) -> Iterator[Path]:
+    """Every visible file below root; folders that cannot be listed are named, with a slash."""
+    folders = [root]  # not by recursion: folders may be nested deeper than Python calls
+    while folders:
+        folder = folders.pop()
+        try:
+            with os.scandir(folder) as listed:
+                entries = list(listed)
+        except OSError as error:
+            name = unicodedata.normalize("NFC", folder.relative_to(root).as_posix()) + "/"
+            skipped.append(Skipped(name, os_reason(error), lasting=False))
+            continue
+        for entry in entries:
+            path = folder / entry.name
+            if entry.name.startswith(".") or path == leave_out:
+                continue
+            if entry.is_dir(follow_symlinks=False):
+                folders.append(path)
+            else:
+                yield path
+
+
+def _check_name(path: str, entry: Path, root: Path) -> None:
+    suffix = PurePosixPath(path).suffix.lower()
+    if entry.is_symlink():
+        target = Path(os.path.realpath(entry))
+        if not target.is_relative_to(root):
+            raise Unreadable("フォルダの外へのリンク (link out of the folder)")
+        if target.is_dir():
+            raise Unreadable("フォルダへのリンク (link to a folder)")
+    if suffix not in SUFFIXES:
+        raise Unreadable(f"対応していない形式 {suffix or '(拡張子なし)'} (format not read)")
+
+
+def _check_stat(info: os.stat_result) -> None:
+    if not stat.S_ISREG(info.st_mode):
+        raise Unreadable("普通のファイルではありません (not a regular file)")
+    if info.st_size == 0:
+        raise Unreadable("空のファイル (empty)")
+    if info.st_size > MAX_BYTES:
+        raise Unreadable(too_large())
+
+
+def too_large() -> str:
+    """The reason given for a file over MAX_BYTES."""
+    return f"大きすぎます: {MAX_BYTES // 1_000_000} MB まで (larger than that)"
+
+
+def os_reason(error: OSError) -> str:
+    """What the system said when it refused."""
+    return f"読めません: {error.strerror or error} (cannot be read)"
