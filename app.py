@@ -29,6 +29,7 @@ INTRO = """<h1>聞き書き <small>kikigaki</small></h1>
 <p>ノートに書いてある行を、そのまま引いて答えます。
 <span lang="en">Answers with the exact lines of your notes.</span></p>"""
 HINT = "ノートに聞きたいことを書いてください\n\n<small>Enterで送る ・ Shift+Enterで改行</small>"
+BUSY_SECONDS, IDLE_SECONDS = 1, 3  # between two looks at how the index stands
 log = logging.getLogger(__name__)
 
 
@@ -40,7 +41,7 @@ class Ask(Protocol):
 
 
 def build_page(ask: Ask, status: Callable[[], Status], examples: Sequence[str]) -> "gr.Blocks":
-    """The chat page around `ask`; `status` is polled only while the index is being built."""
+    """The chat page around `ask`; `status` is polled: notes may change at any time."""
     import gradio as gr
 
     def respond(question: str, turns: list[Turn]) -> Iterator[tuple[Any, ...]]:
@@ -64,7 +65,7 @@ def build_page(ask: Ask, status: Callable[[], Status], examples: Sequence[str]) 
 
     def refresh() -> tuple[str, gr.Timer]:
         now = status()
-        return status_html(now), gr.Timer(active=now.busy)
+        return status_html(now), gr.Timer(BUSY_SECONDS if now.following.busy else IDLE_SECONDS)
 
     page = gr.Blocks(title="聞き書き kikigaki", analytics_enabled=False, fill_height=True)
     with page:
@@ -96,7 +97,7 @@ def build_page(ask: Ask, status: Callable[[], Status], examples: Sequence[str]) 
             submit_btn="送る",
             placeholder="質問を書く",
         )
-        turns, timer = gr.State([]), gr.Timer(1, active=False)
+        turns, timer = gr.State([]), gr.Timer(BUSY_SECONDS)
         asking: dict[str, Any] = {"show_progress_on": chat, "api_visibility": "private"}
         aside: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
         asked = box.submit(respond, [box, turns], [chat, box, turns], **asking)

@@ -77,6 +77,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     build(options.folder / "notes", options.folder / "store", encoder=encoder)
     print(f"| {len(rows)} questions | R@1 | R@3 | R@10 | RR |\n|---|---|---|---|---|")
     with open_store(options.folder / "store", encoder=encoder) as store:
+        store.followed = True  # nobody changes these notes
         every = list(variants())
         for name, changed, find in track(every, console=Console(stderr=True)):
             with changed:

@@ -122,6 +122,7 @@ def ask_all(folder: Path, questions: int | None) -> list[Case]:
     random.Random(0).shuffle(rows)
     build(folder / "notes", folder / "store")
     with open_store(folder / "store") as store:
+        store.followed = True  # nobody changes these notes
         return [_case(store, row) for row in rows[:questions]]
 
 
@@ -142,6 +143,7 @@ def count_words(folders: Sequence[Path], questions: int | None) -> None:
         build(folder / "notes", folder / "store")
         notes = {note.path: split(note) for note in read_notes(folder / "notes")[0]}
         with open_store(folder / "store") as store:
+            store.followed = True
             for row in rows[:questions]:
                 question = read_question(row["question"], store)
                 path, line = row["path"], row["lines"][0]

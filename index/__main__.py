@@ -12,7 +12,7 @@ from index.build import BuildReport, build
 from index.errors import NotesError
 from index.settings import notes_folder, store_folder
 from index.terminal import ProgressBars, messages, skipped_lines, writable
-from index.watch import watch
+from index.watch import Follower
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -35,10 +35,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         if not options.watch or options.rebuild:
             with ProgressBars(say) as bars:
-                tell(build(notes, store, progress=bars, rebuild=options.rebuild), say)
+                report = build(notes, store, progress=bars, rebuild=options.rebuild)
+            tell(report, say)
         if options.watch:
-            for report in watch(notes, store):
-                tell(report, say)
+            with Follower(notes, store, told=lambda report: tell(report, say)) as follower:
+                follower.wait()
     except NotesError as error:
         say.print(str(error), style="red")
         return 1

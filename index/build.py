@@ -2,11 +2,17 @@
 
     scan ▶ compare with the store ▶ read, split, tokenise ▶ keyword rows ▶ encode ▶ vectors
 
+    build         both halves, for scripts and the command
+    update_notes  the first half: what changed is found by its words at once
+    encode        the second half, as far as time allows
+    freshen       before a question: the first half, where nobody follows the folder
+
 Each batch is one transaction, so a build that is killed leaves whole notes and goes on from there.
 """
 
 from __future__ import annotations
 
+import logging
 import math
 import os
 import time
@@ -15,17 +21,35 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from filelock import Timeout
+from filelock import FileLock, Timeout
 
-from index.encoder import Encoder, configured_model, load_encoder
-from index.errors import ModelUnavailable, NotesFolderError, StoreDamaged, Unreadable
-from index.folder import NoteFile, Skipped, check_folder, scan
+from index.database import set_aside
+from index.encoder import Encoder, configured_model, encoder_ready, load_encoder
+from index.errors import (
+    ModelUnavailable,
+    NotesError,
+    NotesFolderError,
+    StoreDamaged,
+    Unreadable,
+)
+from index.folder import Listing, NoteFile, Skipped, check_folder, scan
 from index.notes import read_note
 from index.passages import split
-from index.store import KnownNote, Store, set_aside
+from index.store import FILE_NAME, Counts, KnownNote, Store
+from index.writer import StoreWriter
 
 NOTES_A_BATCH = 64  # one commit each: often enough to search early, seldom enough to stay fast
-TEXTS_A_BATCH = 64  # encoded between two commits: some 5 s of work that a kill can cost
+TEXTS_A_BATCH = 32  # encoded between two commits: some 3 s of work that a kill can cost
+TEXTS_A_ROUND = 2_048  # looked up at once: finding what lacks a vector reads the whole table
+FRESHEN_SECONDS = 2.0  # what a question may spend on reading notes before it is answered
+NAMED = 5  # changed notes that a report names
+
+log = logging.getLogger(__name__)
+
+BUSY = (
+    "ほかのプロセスが索引を更新しているので、今ある分を使います。"
+    "(Another process is updating the store; this goes on with what is there.)"
+)
 
 Stage = Literal["notes", "vectors"]
 Progress = Callable[[Stage, int, int], None]  # (what is done, how many so far, of how many)
@@ -44,6 +68,7 @@ class BuildReport:
     encoded: int  # passages that were turned into vectors by this build
     seconds: float
     remarks: tuple[str, ...] = ()  # for the reader: what was mended, what is missing
+    names: tuple[str, ...] = ()  # paths of the first few notes that were added, changed or removed
 
 
 def build(
@@ -54,6 +79,7 @@ def build(
     progress: Progress | None = None,
     rebuild: bool = False,
     encode_seconds: float = math.inf,
+    wait_seconds: float = math.inf,
 ) -> BuildReport:
     """Make a store of a notes folder, or bring the one there up to date.
 
@@ -64,137 +90,293 @@ def build(
         progress: called as work goes on.
         rebuild: read and encode everything again.
         encode_seconds: stop encoding after about so long; the next build goes on from there.
+        wait_seconds: how long to wait for another process that is bringing the same store up to
+            date; after that, go on with what is there.
 
     Raises:
         NotesFolderError: the notes folder is missing or unreadable, or was emptied since.
         StoreMismatch: the store belongs to another folder.
         StoreError: the store's folder cannot be used.
     """
-    return _Build(
-        Path(notes), Path(store), encoder, progress or _silent, rebuild, encode_seconds
-    ).run()
-
-
-class _Build:
-    def __init__(
-        self,
-        notes: Path,
-        store: Path,
-        encoder: Encoder | None,
-        progress: Progress,
-        rebuild: bool,
-        encode_seconds: float,
-    ) -> None:
-        self.started = time.monotonic()
-        self.folder = check_folder(notes)
-        self.store_folder = store
-        self.encoder = encoder
-        self.progress = progress
-        self.rebuild = rebuild
-        self.encode_seconds = encode_seconds
-        self.remarks: list[str] = []
-
-    def run(self) -> BuildReport:
-        """Build, and once more from nothing if the store turns out to be damaged on the way."""
-        try:
-            return self._run()
-        except StoreDamaged as damage:
-            kept = set_aside(self.store_folder)
-            self.remarks.append(f"{damage}\n壊れたファイルは {kept.name} として残しました。")
-            return self._run()
-
-    def _run(self) -> BuildReport:
-        listing = scan(self.folder, leave_out=self.store_folder)
-        with self._open() as store:
-            known = {} if self._cut_differently(store) else store.known_notes()
-            stored = store.known_notes()
-            paths = {file.path for file in listing.files}
-            unreadable = [item.path for item in listing.skipped if not item.lasting]
-            gone = [path for path in stored if path not in paths and not _below(path, unreadable)]
-            if stored and not listing.files and not unreadable and not self.rebuild:
-                raise NotesFolderError(
-                    f"ノートが一つも見つかりません: {self.folder}\n"
-                    f"索引には {len(stored)} 件あります。フォルダが外れていませんか。"
-                    f"本当に空にするときは `python -m index --rebuild`。\n"
-                    f"(No notes there now, but {len(stored)} in the store: is the folder "
-                    f"unmounted? The store is kept.)"
-                )
-            if gone:
-                store.update((), removed=gone)
-            skipped = [*listing.skipped]
-            added, changed = self._read(store, listing.files, known, stored, skipped)
-            store.set_skipped(skipped)
-            if store.version_difference():
-                store.set_versions()
-            encoded = self._encode(store)
-            if gone or added or changed or encoded or not store.saved:
-                store.prune()
-            counts = store.counts()
-        if not counts.notes:
-            self.remarks.append(
-                f"読めるノートがありません: {self.folder} (.txt か .md を置いてください)\n"
-                f"(No readable notes there; put .txt or .md files in it.)"
-            )
-        return BuildReport(
-            added=added,
-            changed=changed,
-            removed=len(gone),
-            unchanged=counts.notes - added - changed,
-            skipped=tuple(sorted(skipped, key=lambda item: item.path)),
-            passages=counts.passages,
-            encoded=encoded,
-            seconds=time.monotonic() - self.started,
-            remarks=tuple(self.remarks),
+    started = time.monotonic()
+    folder = check_folder(Path(notes))
+    progress = progress or _silent
+    opened, remarks = open_writer(folder, Path(store), encoder=encoder, rebuild=rebuild)
+    with opened:
+        update = update_notes(
+            opened, folder, progress=progress, rebuild=rebuild, wait_seconds=wait_seconds
+        )
+        if update is None:
+            update = Update(skipped=tuple(opened.skipped()), remarks=(BUSY,))
+        encoded, missing = encode(opened, encoder, progress=progress, seconds=encode_seconds)
+        opened.tidy()
+        return build_report(
+            update, opened.counts(), encoded, started, (*remarks, *update.remarks, *missing)
         )
 
-    def _open(self) -> Store:
-        """The store, whole and of this folder; empty if it is new or to be rebuilt."""
-        store = Store(self.store_folder, create=True)
-        try:
-            if self.rebuild or store.schema_differs():
-                store.clear()
-            store.check()
-            store.bind(self.folder)
-        except BaseException:
-            store.close()
-            raise
-        return store
 
-    def _cut_differently(self, store: Store) -> bool:
-        """Whether another version cut the stored notes, so that all must be cut again."""
+def open_writer(
+    folder: Path, store: Path, *, encoder: Encoder | None = None, rebuild: bool = False
+) -> tuple[StoreWriter, tuple[str, ...]]:
+    """The store of a folder, whole, and what was mended; empty if it is new or to be rebuilt.
+
+    A damaged one is set aside and made anew; those of its vectors that are whole serve again.
+
+    Raises:
+        StoreMismatch: it belongs to another folder.
+        StoreError: its folder cannot be used.
+    """
+    try:
+        return _opened(folder, store, encoder, rebuild), ()
+    except StoreDamaged as damage:
+        kept = set_aside(store / FILE_NAME)
+        opened = _opened(folder, store, encoder, rebuild)
+        opened.adopt_vectors(kept)
+        return opened, (f"{damage}\n壊れたファイルは {kept.name} として残しました。",)
+
+
+@dataclass(frozen=True, slots=True)
+class Update:
+    """What bringing the notes up to date found; counts of notes."""
+
+    added: int = 0
+    changed: int = 0
+    removed: int = 0
+    skipped: tuple[Skipped, ...] = ()
+    remarks: tuple[str, ...] = ()
+    names: tuple[str, ...] = ()
+
+
+def build_report(
+    update: Update, counts: Counts, encoded: int, started: float, remarks: tuple[str, ...]
+) -> BuildReport:
+    """What an update and the encoding after it did; started is of time.monotonic."""
+    return BuildReport(
+        added=update.added,
+        changed=update.changed,
+        removed=update.removed,
+        unchanged=counts.notes - update.added - update.changed,
+        skipped=update.skipped,
+        passages=counts.passages,
+        encoded=encoded,
+        seconds=time.monotonic() - started,
+        remarks=remarks,
+        names=update.names,
+    )
+
+
+def update_notes(
+    store: StoreWriter,
+    folder: Path,
+    *,
+    progress: Progress | None = None,
+    rebuild: bool = False,
+    wait_seconds: float = math.inf,
+    read_seconds: float = math.inf,
+) -> Update | None:
+    """Read what is new or changed in the notes folder, and forget what is gone.
+
+    None when another process is at the same, and did not end in time.
+
+    Args:
+        store: the folder's.
+        folder: the notes folder, absolute.
+        progress: called as work goes on.
+        rebuild: whether an empty folder is meant to be one.
+        wait_seconds: how long to wait for another process that is at the same.
+        read_seconds: stop reading after about so long; the next update goes on from there.
+
+    Raises:
+        NotesFolderError: the notes folder is missing or unreadable, or was emptied since.
+    """
+    lock = store.writing()
+    store.counts()  # raises where the store is gone: the lock would make its folder anew
+    if not _acquire(lock, wait_seconds):
+        return None
+    try:
+        deadline = time.monotonic() + read_seconds
+        return _Reading(store, folder, progress or _silent, deadline).run(rebuild=rebuild)
+    finally:
+        lock.release()
+
+
+def encode(
+    store: StoreWriter,
+    encoder: Encoder | None = None,
+    *,
+    progress: Progress | None = None,
+    seconds: float = math.inf,
+    stopped: Callable[[], bool] = lambda: False,
+) -> tuple[int, tuple[str, ...]]:
+    """Give every passage its vector, the newest notes' first; how many, and what is missing.
+
+    Args:
+        store: where the passages and vectors are.
+        encoder: the configured model when None; loaded only if there is something to encode.
+        progress: called as work goes on.
+        seconds: stop after about so long.
+        stopped: asked between two commits.
+    """
+    model = encoder.fingerprint if encoder else configured_model()
+    total = store.counts()
+    if not total.passages or (total.encoded == total.passages and store.model == model):
+        return 0, ()
+    try:
+        encoder = encoder or load_encoder()
+    except ModelUnavailable as error:
+        return 0, (str(error),)
+    lock = store.encoding()
+    if not _acquire(lock, 0):
+        return 0, (
+            "ほかのプロセスが意味検索の準備をしているので、ここではしませんでした。"
+            "(Another process is making the vectors.)",
+        )
+    try:
+        remarks: tuple[str, ...] = ()
+        if difference := store.use_encoder(encoder, model):
+            remarks = (
+                f"モデルが変わったので、ベクトルを作り直します: {difference}\n"
+                f"(Another model: all passages are encoded again.)",
+            )
+        deadline = time.monotonic() + seconds
+        encoded = 0
+        for keys, texts in _batches(store):
+            store.add_vectors(keys, encoder.encode_passages(texts), encoder.fingerprint)
+            encoded += len(keys)
+            if progress:
+                counts = store.counts()
+                progress("vectors", counts.encoded, counts.passages)
+            if stopped() or time.monotonic() > deadline:
+                break
+        return encoded, remarks
+    finally:
+        lock.release()
+
+
+def freshen(store: Store) -> None:
+    """See that a store holds the notes as they are now; costs one listing of the folder.
+
+    Where somebody follows the folder, or another process is at it, nothing is done. What cannot be
+    read just now is left as it was: the answer reads its lines from the files and says so.
+    """
+    folder = store.notes_folder
+    if store.followed or folder is None or store.version_difference():
+        return
+    try:
+        if not _changes(scan(folder, leave_out=store.folder), store):
+            return
+        with StoreWriter(store.folder) as writer:
+            update_notes(writer, folder, wait_seconds=0, read_seconds=FRESHEN_SECONDS)
+            counts = writer.counts()
+            encoder = store.encoder or (load_encoder() if encoder_ready() else None)
+            few = 0 < counts.passages - counts.encoded <= TEXTS_A_BATCH
+            if few and encoder and writer.is_encoded_by(encoder):
+                encode(writer, store.encoder)
+    except NotesError as error:
+        log.info("not brought up to date: %s", error)
+
+
+def _opened(folder: Path, store: Path, encoder: Encoder | None, rebuild: bool) -> StoreWriter:
+    opened = StoreWriter(store, encoder=encoder)
+    try:
+        if rebuild or opened.schema_differs():
+            opened.clear()
+        opened.check()
+        opened.bind(folder)
+    except BaseException:
+        opened.close()
+        raise
+    return opened
+
+
+class _Reading:
+    """One pass over the folder, within the writer's lock."""
+
+    def __init__(
+        self, store: StoreWriter, folder: Path, progress: Progress, deadline: float
+    ) -> None:
+        self.store = store
+        self.folder = folder
+        self.progress = progress
+        self.deadline = deadline  # of time.monotonic
+        self.skipped: list[Skipped] = []
+        self.names: list[str] = []
+        self.tried: dict[str, tuple[NoteFile, int]] = {}  # opened and no note: (file, when)
+
+    def run(self, *, rebuild: bool) -> Update:
+        store = self.store
+        listing = scan(self.folder, leave_out=store.folder)
+        stored = store.known_notes()
+        refused = any(not item.lasting for item in listing.skipped)
+        if stored and not listing.files and not refused and not rebuild:
+            raise NotesFolderError(
+                f"ノートが一つも見つかりません: {self.folder}\n"
+                f"索引には {len(stored)} 件あります。フォルダが外れていませんか。"
+                f"本当に空にするときは `python -m index --rebuild`。\n"
+                f"(No notes there now, but {len(stored)} in the store: is the folder "
+                f"unmounted? The store is kept.)"
+            )
         difference = store.version_difference()
+        remarks = []
         if difference:
-            self.remarks.append(
+            remarks.append(
                 f"別の版の索引なので、ノートを読み直します: {difference}\n"
                 f"(Built by another version: all notes are read again.)"
             )
-        return bool(difference)
+        gone = _gone(listing, stored)
+        self.names += gone[:NAMED]
+        self.skipped += listing.skipped
+        known = {} if difference else stored
+        unreadable = {} if difference else store.known_unreadable()
+        to_read = []
+        for file in listing.files:
+            reason, tried = unreadable.get(file.path, ("", None))
+            if tried and tried.unchanged_by_stat(file):
+                self.skipped.append(Skipped(file.path, reason))
+                self.tried[file.path] = (file, tried.read_ns)
+            elif not _is_known(file, known):
+                to_read.append(file)
+        added, changed = self._read(to_read, known, stored, gone)
+        store.set_skipped(self.skipped, self.tried)
+        if difference and time.monotonic() < self.deadline:
+            store.set_versions()
+        if not store.counts().notes:
+            remarks.append(
+                f"読めるノートがありません: {self.folder} (.txt か .md を置いてください)\n"
+                f"(No readable notes there; put .txt or .md files in it.)"
+            )
+        return Update(
+            added,
+            changed,
+            len(gone),
+            tuple(sorted(self.skipped, key=lambda item: item.path)),
+            tuple(remarks),
+            tuple(self.names[:NAMED]),
+        )
 
     def _read(
         self,
-        store: Store,
-        files: Sequence[NoteFile],
+        to_read: Sequence[NoteFile],
         known: dict[str, KnownNote],
         stored: dict[str, KnownNote],
-        skipped: list[Skipped],
+        gone: Sequence[str],
     ) -> tuple[int, int]:
-        """Read what is new or changed; returns how many notes were added and changed."""
+        """Read what is new or changed; returns how many notes were added and changed.
+
+        What is gone goes with the first batch: a note that was moved is never missing.
+        """
         added = changed = 0
-        to_read = [
-            file
-            for file in files
-            if file.path not in known or not known[file.path].unchanged_by_stat(file)
-        ]
         self.progress("notes", 0, len(to_read))
-        for done in range(0, len(to_read), NOTES_A_BATCH):
+        for done in range(0, max(len(to_read), 1), NOTES_A_BATCH):
             batch = to_read[done : done + NOTES_A_BATCH]
-            read, touched, removed = [], [], []
+            read, touched, removed = [], [], [*gone] if done == 0 else []
             for file in batch:
                 when = time.time_ns()
                 try:
                     note = read_note(self.folder, file)
                 except Unreadable as reason:
-                    skipped.append(Skipped(file.path, str(reason), lasting=reason.lasting))
+                    self.skipped.append(Skipped(file.path, str(reason), lasting=reason.lasting))
+                    self.tried[file.path] = (file, when)
                     if reason.lasting and file.path in stored:
                         removed.append(file.path)
                     continue
@@ -204,53 +386,33 @@ class _Build:
                 read.append((file, note, split(note), when))
                 added += file.path not in stored
                 changed += file.path in stored
+                self.names.append(file.path)
             if read or removed or touched:
-                store.update(read, touched, removed)
+                self.store.update(read, touched, removed)
             self.progress("notes", done + len(batch), len(to_read))
+            if time.monotonic() > self.deadline:
+                break
         return added, changed
 
-    def _encode(self, store: Store) -> int:
-        """Give every passage its vector; returns how many were encoded."""
-        model = self.encoder.fingerprint if self.encoder else configured_model()
-        total = store.counts()
-        missing = total.passages - total.encoded
-        if not total.passages or (not missing and store.model == model):
-            return 0
-        try:
-            encoder = self.encoder or load_encoder()
-        except ModelUnavailable as error:
-            self.remarks.append(str(error))
-            return 0
-        lock = store.encoding()
-        try:
-            lock.acquire(blocking=False)
-        except Timeout:
-            self.remarks.append(
-                "ほかのプロセスが意味検索の準備をしているので、ここではしませんでした。"
-                "(Another process is making the vectors.)"
-            )
-            return 0
-        try:
-            return self._encode_all(store, encoder, model)
-        finally:
-            lock.release()
 
-    def _encode_all(self, store: Store, encoder: Encoder, model: str) -> int:
-        if difference := store.use_encoder(encoder, model):
-            self.remarks.append(
-                f"モデルが変わったので、ベクトルを作り直します: {difference}\n"
-                f"(Another model: all passages are encoded again.)"
-            )
-        encoded = 0
-        deadline = time.monotonic() + self.encode_seconds
-        for keys, texts in _batches(store):
-            store.add_vectors(keys, encoder.encode_passages(texts), encoder.fingerprint)
-            encoded += len(keys)
-            counts = store.counts()
-            self.progress("vectors", counts.encoded, counts.passages)
-            if time.monotonic() > deadline:
-                break
-        return encoded
+def _changes(listing: Listing, store: Store) -> bool:
+    """Whether a folder may differ from what the store knows, by names, sizes and times."""
+    known = store.known_notes()
+    unreadable = {path: tried for path, (_, tried) in store.known_unreadable().items()}
+    return bool(_gone(listing, known)) or not all(
+        _is_known(file, known) or _is_known(file, unreadable) for file in listing.files
+    )
+
+
+def _is_known(file: NoteFile, known: dict[str, KnownNote]) -> bool:
+    return file.path in known and known[file.path].unchanged_by_stat(file)
+
+
+def _gone(listing: Listing, stored: dict[str, KnownNote]) -> list[str]:
+    """Notes that are there no more; those that the system refuses just now are not among them."""
+    unreadable = [item.path for item in listing.skipped if not item.lasting]
+    missing = stored.keys() - {file.path for file in listing.files}
+    return sorted(path for path in missing if not _below(path, unreadable))
 
 
 def _below(path: str, places: Sequence[str]) -> bool:
@@ -260,11 +422,28 @@ def _below(path: str, places: Sequence[str]) -> bool:
     )
 
 
-def _batches(store: Store) -> Iterator[tuple[list[bytes], list[str]]]:
-    """Texts still to encode, of like length in each batch so that little of it is padding."""
-    while missing := store.without_vector(TEXTS_A_BATCH):
-        missing.sort(key=lambda item: len(item[1]))
-        yield [key for key, _ in missing], [text for _, text in missing]
+def _batches(store: StoreWriter) -> Iterator[tuple[list[bytes], list[str]]]:
+    """Texts still to encode, of like length in each batch so that little of it is padding.
+
+    What is to be encoded is looked up again as soon as anyone else changed the store: a note that
+    was saved just now goes first.
+    """
+    while missing := store.without_vector(TEXTS_A_ROUND):
+        generation = store.generation
+        for at in range(0, len(missing), TEXTS_A_BATCH):
+            batch = sorted(missing[at : at + TEXTS_A_BATCH], key=lambda item: len(item[1]))
+            yield [key for key, _ in batch], [text for _, text in batch]
+            generation += 1  # what the caller has just stored
+            if store.generation != generation:
+                break
+
+
+def _acquire(lock: FileLock, seconds: float) -> bool:
+    try:
+        lock.acquire(timeout=-1 if math.isinf(seconds) else seconds)
+    except Timeout:
+        return False
+    return True
 
 
 def _silent(stage: Stage, done: int, total: int) -> None:

@@ -8,14 +8,24 @@ Nothing here ever writes to the notes folder.
 from __future__ import annotations
 
 import os
+import re
 import stat
 import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
 
 from index.errors import NotesFolderError, Unreadable
 
+if TYPE_CHECKING:
+    from pathspec import GitIgnoreSpec
+
+IGNORE_FILE = ".kikigakiignore"  # in any folder; patterns as in .gitignore
+# What editors and downloads leave for a moment: not named, as it is gone at the next look.
+TEMPORARY = re.compile(
+    r"~\$.*|.*~|#.*#|4913|.*\.(?:tmp|temp|swp|swo|part|partial|crdownload)", re.I
+)
 SUFFIXES = frozenset({".txt", ".text", ".md", ".markdown"})
 MAX_BYTES = 50_000_000  # a note anyone wrote by hand is far smaller; a log or a dump is not a note
 
@@ -50,7 +60,8 @@ class Listing:
 def scan(folder: Path, *, leave_out: Path | None = None) -> Listing:
     """List the notes below a folder without opening any.
 
-    Hidden files and folders are passed over in silence: they are tools' own (.git, .obsidian).
+    Hidden files and folders are passed over in silence: they are tools' own (.git, .obsidian); so
+    is what editors leave for a moment, and what a .kikigakiignore names, as .gitignore would.
     Links are not followed out of the folder, and devices and pipes are never touched.
 
     Args:
@@ -128,11 +139,52 @@ def real(path: Path) -> Path:
     return Path(os.path.realpath(path))
 
 
+class _Ignored:
+    """What the ignore files of a folder and of those above it leave out."""
+
+    def __init__(self, above: _Ignored | None, folder: str, patterns: GitIgnoreSpec) -> None:
+        self.above = above
+        self.folder = folder
+        self.patterns = patterns
+
+    def __call__(self, path: str) -> bool:
+        """Whether a path, from the notes folder and with a slash for a folder, is left out.
+
+        The file nearest to it decides, as with git.
+        """
+        here: _Ignored | None = self
+        while here is not None:
+            decided = here.patterns.check_file(path[len(here.folder) :]).include
+            if decided is not None:
+                return decided
+            here = here.above
+        return False
+
+
+def _read_ignored(
+    root: Path, folder: Path, above: _Ignored | None, skipped: list[Skipped]
+) -> _Ignored | None:
+    """The patterns of a folder's own ignore file on top of those above; named if it is no good."""
+    from pathspec import GitIgnoreSpec
+
+    place = folder / IGNORE_FILE
+    below = folder.relative_to(root).as_posix()
+    prefix = "" if below == "." else f"{below}/"
+    try:
+        lines = place.read_text(encoding="utf-8-sig").splitlines()
+        return _Ignored(above, prefix, GitIgnoreSpec.from_lines(lines))
+    except (OSError, ValueError) as error:
+        reason = f"使えません: {error} (cannot be used, so nothing is left out by it)"
+        skipped.append(Skipped(prefix + IGNORE_FILE, reason))
+        return above
+
+
 def _walk(root: Path, skipped: list[Skipped], leave_out: Path | None) -> Iterator[Path]:
     """Every visible file below root; folders that cannot be listed are named, with a slash."""
-    folders = [root]  # not by recursion: folders may be nested deeper than Python calls
+    # not by recursion: folders may be nested deeper than Python calls
+    folders: list[tuple[Path, _Ignored | None]] = [(root, None)]
     while folders:
-        folder = folders.pop()
+        folder, ignored = folders.pop()
         try:
             with os.scandir(folder) as listed:
                 entries = list(listed)
@@ -140,12 +192,17 @@ def _walk(root: Path, skipped: list[Skipped], leave_out: Path | None) -> Iterato
             name = unicodedata.normalize("NFC", folder.relative_to(root).as_posix()) + "/"
             skipped.append(Skipped(name, os_reason(error), lasting=False))
             continue
+        if any(entry.name == IGNORE_FILE for entry in entries):
+            ignored = _read_ignored(root, folder, ignored, skipped)
         for entry in entries:
             path = folder / entry.name
-            if entry.name.startswith(".") or path == leave_out:
+            if entry.name.startswith(".") or path == leave_out or TEMPORARY.fullmatch(entry.name):
                 continue
-            if entry.is_dir(follow_symlinks=False):
-                folders.append(path)
+            is_folder = entry.is_dir(follow_symlinks=False)
+            if ignored and ignored(path.relative_to(root).as_posix() + "/" * is_folder):
+                continue
+            if is_folder:
+                folders.append((path, ignored))
             else:
                 yield path
 

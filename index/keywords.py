@@ -14,7 +14,7 @@ from pathlib import Path
 
 import tantivy
 
-from index.stamp import Stamp, checksums, read_stamp, write_stamp
+from index.stamp import Commit, Stamp, checksums, read_stamp, write_stamp
 from index.tokens import Word
 
 SCHEMA = 1  # raise when the fields below change: the cache is then made again
@@ -54,7 +54,7 @@ class KeywordIndex:
     def load(self, store: str, made_by: str) -> bool:
         """Open what is on disk, if it is whole and belongs to this store; else say False."""
         stamp = read_stamp(self._stamp_path)
-        if stamp is None or (stamp.store, stamp.made_by) != (store, _made_by(made_by)):
+        if stamp is None or (stamp.commit.store, stamp.made_by) != (store, _made_by(made_by)):
             return False
         try:
             if dict(stamp.files) != checksums(self.folder, list(stamp.files)):
@@ -71,12 +71,12 @@ class KeywordIndex:
         self._index = self._searcher = None
         self._stamp_path.unlink(missing_ok=True)
         shutil.rmtree(self.folder, ignore_errors=True)
-        self.folder.mkdir(parents=True)
+        self.folder.mkdir(parents=True, exist_ok=True)
         self._index = tantivy.Index(_schema(), path=str(self.folder))
         self._searcher = self._index.searcher()
-        self.stamp = Stamp(store, 0, _made_by(made_by))
+        self.stamp = Stamp(Commit(store, 0, ""), _made_by(made_by))
 
-    def apply(self, generation: int, removed: Iterable[int], added: Iterable[KeywordRow]) -> None:
+    def apply(self, commit: Commit, removed: Iterable[int], added: Iterable[KeywordRow]) -> None:
         """Take rows out, put rows in, and stamp the result; doing it twice changes nothing.
 
         The caller holds the store's cache lock: tantivy allows one writer.
@@ -102,22 +102,26 @@ class KeywordIndex:
         )
         written_once = {name: digest for name, digest in stamp.files.items() if ".json" not in name}
         files = checksums(self.folder, names, written_once)
-        self.stamp = Stamp(stamp.store, generation, stamp.made_by, files)
+        self.stamp = Stamp(commit, stamp.made_by, files)
         write_stamp(self._stamp_path, self.stamp)
 
     def reload(self) -> None:
         """See what another process has committed since."""
         index, stamp = self._opened()
         newer = read_stamp(self._stamp_path)
-        if newer and (newer.store, newer.made_by) == (stamp.store, stamp.made_by):
+        if newer and (newer.commit.store, newer.made_by) == (stamp.commit.store, stamp.made_by):
             index.reload()
             self._searcher = index.searcher()
             self.stamp = newer
 
     def search(
-        self, words: Sequence[Word], bigrams: Sequence[str], k: int
+        self,
+        words: Sequence[Word],
+        bigrams: Sequence[str],
+        k: int,
+        within: Sequence[int] | None = None,
     ) -> list[tuple[int, float]]:
-        """The k best passages as (id, score), best first, ties by id.
+        """The k best passages as (id, score), best first, ties by id; of the ids within, if given.
 
         The score is a sum over the question's words, none required: for each word the BM25 of its
         best term, in the text or in the heading, plus a share of its other terms; and the BM25 of
@@ -132,8 +136,12 @@ class KeywordIndex:
             tantivy.Query.boost_query(_term(index.schema, "bigrams", pair), BIGRAM_WEIGHT)
             for pair in bigrams
         ]
-        query = tantivy.Query.boolean_query([(tantivy.Occur.Should, part) for part in parts])
-        found = searcher.search(query, limit=k, count=False).hits
+        clauses = [(tantivy.Occur.Should, part) for part in parts]
+        if within is not None:  # required, and worth nothing by itself
+            allowed = tantivy.Query.term_set_query(index.schema, "id", list(within))
+            clauses.append((tantivy.Occur.Must, tantivy.Query.const_score_query(allowed, 0.0)))
+        found = searcher.search(tantivy.Query.boolean_query(clauses), limit=k, count=False).hits
+        found = [hit for hit in found if hit[0] > 0]
         ids = searcher.fast_field_values("id", [address for _, address in found])
         ranked = [(int(row or 0), float(score)) for row, (score, _) in zip(ids, found, strict=True)]
         return sorted(ranked, key=lambda hit: (-hit[1], hit[0]))

@@ -14,6 +14,8 @@ from index.encodings import decode
 from index.errors import Unreadable
 from index.folder import MAX_BYTES, NoteFile, Skipped, os_reason, scan, too_large
 
+READER = 2  # raise when files are read that were not, or otherwise: every folder is read again
+
 
 @dataclass(frozen=True, slots=True)
 class Note:
@@ -24,6 +26,11 @@ class Note:
     text: str
     encoding: str
     sha256: str  # of the file's bytes
+    tags: tuple[str, ...] = ()
+    aliases: tuple[str, ...] = ()
+    date: str = ""  # yyyy-mm-dd, as the note or its name says; empty when neither does
+    headings: tuple[tuple[int, int], ...] | None = None  # (line, level); None: by marks in the text
+    pages: tuple[int, ...] = ()  # the first line of each page
 
     @property
     def lines(self) -> list[str]:

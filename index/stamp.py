@@ -1,8 +1,8 @@
 """Checked caches: what generation a cache holds, and proof that its files are as they were written.
 
 A cache (tantivy's folder, FAISS's file) is only ever a copy of the SQLite store. Its stamp is a
-small JSON file beside it. A cache whose stamp is missing, from another store, or at odds with a
-file's SHA-256 is not used: it is made again from SQLite.
+small JSON file beside it. A cache whose stamp is missing, from a state that the store was never in,
+or at odds with a file's SHA-256 is not used: it is made again from SQLite.
 """
 
 from __future__ import annotations
@@ -13,14 +13,26 @@ import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import NamedTuple
+
+
+class Commit(NamedTuple):
+    """One state of one store.
+
+    The token is drawn anew for each commit. A number alone does not tell a state: after a power
+    cut the file may come back a few commits younger, and count on from there.
+    """
+
+    store: str  # identity of the SQLite file
+    generation: int  # 0 is the empty store
+    token: str
 
 
 @dataclass(frozen=True, slots=True)
 class Stamp:
     """What a cache holds, and the SHA-256 of each of its files by name."""
 
-    store: str  # identity of the SQLite file it copies
-    generation: int
+    commit: Commit
     made_by: str  # tokenizer or encoder fingerprint: what its content depends on
     files: Mapping[str, str] = field(default_factory=dict)
 
@@ -38,8 +50,9 @@ def write_stamp(path: Path, stamp: Stamp) -> None:
 def read_stamp(path: Path) -> Stamp | None:
     """The stamp, or None when it is missing or damaged."""
     try:
-        return Stamp(**json.loads(path.read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError):
+        fields = json.loads(path.read_text(encoding="utf-8"))
+        return Stamp(**{**fields, "commit": Commit(*fields["commit"])})
+    except (OSError, ValueError, TypeError, KeyError):
         return None
 
 

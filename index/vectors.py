@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from index.stamp import Stamp, checksums, read_stamp, write_stamp
+from index.stamp import Commit, Stamp, checksums, read_stamp, write_stamp
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -31,6 +31,7 @@ class VectorIndex:
         """Name the file; nothing is opened before `load` or `reset`."""
         self.path = path
         self.stamp: Stamp | None = None
+        self.unsaved = 0  # vectors that came or went since the file was written
         self._stamp_path = path.with_name(path.name + ".stamp")
         self._index: Any = None  # faiss ships no types
         self._sample: NDArray[np.float32] | None = None  # (at most SAMPLE, dim), for usual_cosine
@@ -39,17 +40,12 @@ class VectorIndex:
         """How many passages have a vector here."""
         return 0 if self._index is None else int(self._index.ntotal)
 
-    @property
-    def saved(self) -> bool:
-        """Whether the file on disk is what is held in memory."""
-        return self.stamp is not None and bool(self.stamp.files)
-
     def load(self, store: str, encoder: str, dim: int) -> bool:
         """Read the file, if it is whole and belongs to this store and encoder; else say False."""
         faiss = _faiss()
 
         stamp = read_stamp(self._stamp_path)
-        if stamp is None or (stamp.store, stamp.made_by) != (store, _made_by(encoder)):
+        if stamp is None or (stamp.commit.store, stamp.made_by) != (store, _made_by(encoder)):
             return False
         try:  # checked before FAISS reads it: a damaged file can take the process down
             if dict(stamp.files) != checksums(self.path.parent, [self.path.name]):
@@ -59,7 +55,8 @@ class VectorIndex:
             return False
         if index.d != dim:
             return False
-        self._index, self.stamp = index, stamp
+        self._index, self.stamp, self._sample = index, stamp, None
+        self.unsaved = 0
         return True
 
     def reset(self, store: str, encoder: str, dim: int) -> None:
@@ -67,11 +64,12 @@ class VectorIndex:
         faiss = _faiss()
 
         self._index = faiss.IndexIDMap2(faiss.IndexFlatIP(dim))
-        self.stamp = Stamp(store, 0, _made_by(encoder))
+        self._sample = None
+        self.stamp = Stamp(Commit(store, 0, ""), _made_by(encoder))
 
     def apply(
         self,
-        generation: int,
+        commit: Commit,
         removed: NDArray[np.int64],
         added: NDArray[np.int64],
         vectors: NDArray[np.float32],
@@ -79,7 +77,7 @@ class VectorIndex:
         """Take vectors out and put vectors in, in memory; doing it twice changes nothing.
 
         Args:
-            generation: the store's generation that the result holds.
+            commit: the state of the store that the result holds.
             removed: (m,) ids; those not here are passed over.
             added: (n,) ids.
             vectors: (n, dim), each of length 1.
@@ -90,12 +88,13 @@ class VectorIndex:
         if len(gone) and len(self):
             self._index.remove_ids(gone)
         if not len(gone):
-            self.stamp = replace(self.stamp, generation=generation)
+            self.stamp = replace(self.stamp, commit=commit)
             return
         self._sample = None
+        self.unsaved += len(gone)
         if len(added):
             self._index.add_with_ids(np.ascontiguousarray(vectors, dtype=np.float32), added)
-        self.stamp = Stamp(self.stamp.store, generation, self.stamp.made_by)
+        self.stamp = Stamp(commit, self.stamp.made_by)
 
     def save(self) -> None:
         """Write the file and its stamp, each in one step."""
@@ -108,16 +107,26 @@ class VectorIndex:
         with temporary.open("rb+") as stream:
             os.fsync(stream.fileno())
         temporary.replace(self.path)
+        self.unsaved = 0
         files = checksums(self.path.parent, [self.path.name])
         self.stamp = replace(self.stamp, files=files)
         write_stamp(self._stamp_path, self.stamp)
 
-    def search(self, vector: NDArray[np.float32], k: int) -> list[tuple[int, float]]:
-        """The k nearest passages as (id, cosine), best first, ties by id; vector is (dim,)."""
-        if not len(self):
+    def search(
+        self, vector: NDArray[np.float32], k: int, within: Sequence[int] | None = None
+    ) -> list[tuple[int, float]]:
+        """The k nearest passages as (id, cosine), best first, ties by id; vector is (dim,).
+
+        Of the ids within, if given.
+        """
+        if not len(self) or (within is not None and not within):
             return []
+        faiss = _faiss()
+        allowed = faiss.IDSelectorBatch(np.array(within, np.int64)) if within is not None else None
         cosines, ids = self._index.search(
-            vector.reshape(1, -1).astype(np.float32), min(k, len(self))
+            vector.reshape(1, -1).astype(np.float32),
+            min(k, len(self)),
+            params=faiss.SearchParameters(sel=allowed) if allowed else None,
         )
         ranked = [(int(i), float(c)) for i, c in zip(ids[0], cosines[0], strict=True) if i >= 0]
         return sorted(ranked, key=lambda hit: (-hit[1], hit[0]))

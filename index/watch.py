@@ -1,52 +1,290 @@
-"""Following a notes folder: a build whenever something in it changes."""
+"""Following a notes folder: what is saved, moved or deleted is in the store a moment later.
+
+    Follower.start ▶ thread "notes": a change ▶ update_notes     found by its words at once
+                   ▶ thread "vectors": passages without vector ▶ encode, behind it
+
+The system's notices (watchfiles) wake the first thread. Where they are lost or there are none, as
+on network shares, the folder is listed every so often; so a notice is only a hint to look earlier.
+"""
 
 from __future__ import annotations
 
+import logging
+import math
+import os
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from index.build import BuildReport, Progress, build
-from index.folder import check_folder
+from index.build import (
+    BuildReport,
+    Stage,
+    Update,
+    build_report,
+    encode,
+    open_writer,
+    update_notes,
+)
+from index.encoder import Encoder, load_encoder
+from index.errors import (
+    ModelUnavailable,
+    NotesError,
+    StoreDamaged,
+    StoreMissing,
+)
+from index.folder import IGNORE_FILE, check_folder
+from index.writer import UNSAVED_FEW, StoreWriter
 
-QUIET_MS = 300  # editors save in several steps; after this long without one, the build begins
+QUIET_MS = 50  # an editor saves in several steps; after this long without one, look
+LONGEST_MS = 400  # a folder that never rests is looked at all the same
+TICK_MS = 500  # how often to see whether to stop, and whether the folder is still the same one
+SWEEP_SECONDS = 30.0  # between two listings that nothing called for; one takes 0.1 s for 10,000
+RETRY_SECONDS = 2.0  # after a folder that is away or another process at work
+
+log = logging.getLogger(__name__)
 
 
-def watch(
-    notes: Path,
-    store: Path,
-    *,
-    progress: Progress | None = None,
-    stop: threading.Event | None = None,
-) -> Iterator[BuildReport]:
-    """Build now, and again after every change below the notes folder, until stopped.
+@dataclass(frozen=True, slots=True)
+class Following:
+    """How a follower stands, for a reader to see."""
 
-    Args:
-        notes: the notes folder.
-        store: the store's folder.
-        progress: called as each build goes on.
-        stop: ends the watch when set; None means Ctrl-C does.
+    busy: bool = False  # notes are being read, passages encoded, or the model is loading
+    unread: int = 0  # notes still to be read in this pass
+    error: str = ""  # why the last pass ended early, or what it lacked
+    changed: float = 0.0  # when the last change of a note was taken in, in seconds since 1970
+    names: tuple[str, ...] = ()  # the first few notes that it was about
 
-    Yields:
-        The report of each build.
 
-    Raises:
-        NotesError: as `build` does.
-    """
-    from watchfiles import watch as changes
+class Follower:
+    """Keeps a store as its notes folder is, on two threads of its own, until closed."""
 
-    folder = check_folder(notes)
-    # The watch begins before the build, so that nothing changes unseen between the two.
-    events = changes(
-        folder,
-        debounce=QUIET_MS,
-        stop_event=stop,
-        yield_on_timeout=True,
-        rust_timeout=500,
-        ignore_permission_denied=True,
-    )
-    next(events)
-    yield build(folder, store, progress=progress)
-    for change in events:
-        if change:
-            yield build(folder, store, progress=progress)
+    def __init__(
+        self,
+        notes: Path,
+        store: Path,
+        *,
+        encoder: Encoder | None = None,
+        told: Callable[[BuildReport], None] | None = None,
+    ) -> None:
+        """Name the folders; nothing is done before `start`.
+
+        Args:
+            notes: the notes folder.
+            store: the store's folder; made if need be.
+            encoder: turns passages into vectors; the configured model when None.
+            told: called on a thread of the follower's with what each pass did: the first one, and
+                each that changed something.
+
+        Raises:
+            NotesFolderError: the notes folder is missing or unreadable.
+        """
+        self.notes = check_folder(notes)
+        self.store = store
+        self._encoder = encoder
+        self._told = told or (lambda report: None)
+        self._stop = threading.Event()
+        self._look = threading.Event()  # asks for a pass without a notice
+        self._missing = threading.Event()  # asks for encoding
+        self._reading = False
+        self._encoding = False
+        self._state = Following()
+        self._missing_remark = ""
+        self._writer: StoreWriter | None = None
+        self._opening = threading.Lock()
+        self._threads = [
+            threading.Thread(target=self._follow, name="notes", daemon=True),
+            threading.Thread(target=self._encode, name="vectors", daemon=True),
+        ]
+
+    def start(self) -> None:
+        """Begin to follow."""
+        self._reading = True
+        for thread in self._threads:
+            thread.start()
+
+    def __enter__(self) -> Follower:
+        """Begin to follow."""
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Stop following."""
+        self.close()
+
+    def wait(self) -> None:
+        """Wait until the follower is closed, or Ctrl-C."""
+        while not self._stop.wait(3_600):
+            pass
+
+    def close(self) -> None:
+        """Stop after the batch at hand; what is done is kept."""
+        self._stop.set()
+        self._missing.set()
+        for thread in self._threads:
+            if thread.is_alive():
+                thread.join()
+        self._drop_writer()
+
+    def look(self) -> None:
+        """Look at the folder, and at the store, as soon as possible."""
+        self._look.set()
+
+    @property
+    def state(self) -> Following:
+        """How things stand."""
+        error = "\n".join(filter(None, [self._state.error, self._missing_remark]))
+        return replace(self._state, busy=self._reading or self._encoding, error=error)
+
+    # ── notes ─────────────────────────────────────────────────────────────────────────────────
+
+    def _follow(self) -> None:
+        first, due, swept = True, True, time.monotonic()
+        for changed in self._notices():
+            now = time.monotonic()
+            due = due or changed or self._look.is_set() or now > swept + SWEEP_SECONDS
+            if self._stop.is_set() or not due:
+                continue
+            self._look.clear()
+            swept = now
+            self._reading = True
+            due = not self._pass(first=first)
+            self._reading = False
+            if due:
+                self._stop.wait(RETRY_SECONDS)
+            else:
+                first = False
+
+    def _notices(self) -> Iterator[bool]:
+        """Whether something below the folder changed, each TICK_MS or sooner, until stopped.
+
+        Begun again whenever the folder is another one than before: unmounted, moved, made anew.
+        """
+        from watchfiles import watch as changes
+
+        while not self._stop.is_set():
+            here = _identity(self.notes)
+            try:
+                for change in changes(
+                    self.notes,
+                    watch_filter=self._concerns,
+                    debounce=LONGEST_MS,
+                    step=QUIET_MS,
+                    rust_timeout=TICK_MS,
+                    yield_on_timeout=True,
+                    stop_event=self._stop,
+                    ignore_permission_denied=True,
+                ):
+                    yield bool(change)
+                    if _identity(self.notes) != here:
+                        break
+            except OSError as error:  # the folder is away, or the system has no notices left
+                log.info("no notices of %s: %s", self.notes, error)
+                self._stop.wait(RETRY_SECONDS)
+            yield True
+
+    def _concerns(self, _: object, path: str) -> bool:
+        """Whether a notice may be about a note; the store may lie among the notes."""
+        below = os.path.relpath(path, self.notes)
+        hidden = any(part.startswith(".") and part not in (".", "..") for part in Path(below).parts)
+        ours = Path(path).is_relative_to(self.store) or Path(path).is_relative_to(
+            os.path.realpath(self.store)
+        )
+        return not ours and (not hidden or Path(below).name == IGNORE_FILE)
+
+    def _pass(self, *, first: bool) -> bool:
+        """Bring the notes up to date; False when it has to be tried again."""
+        started = time.monotonic()
+        try:
+            writer, mended = self._open()
+            update = update_notes(writer, self.notes, progress=self._read, wait_seconds=0)
+            if update is None:  # another process is at it, and its work shows here too
+                return False
+            counts = writer.counts()
+        except (StoreMissing, StoreDamaged) as error:
+            log.warning("%s", error)
+            self._drop_writer()
+            return False
+        except NotesError as error:
+            self._failed(str(error))
+            return False
+        except Exception as error:
+            log.exception("following %s failed", self.notes)
+            self._failed(f"{type(error).__name__}: {error}")
+            return False
+        remarks = (*mended, *update.remarks)
+        self._state = replace(self._state, error="\n".join(remarks), unread=0)
+        changes = update.added + update.changed + update.removed
+        if changes:
+            self._state = replace(self._state, changed=time.time(), names=update.names)
+        if first or changes or counts.encoded < counts.passages:
+            self._encoding = True
+            self._missing.set()
+        if first or changes:
+            self._told(build_report(update, counts, 0, started, remarks))
+        return True
+
+    def _failed(self, error: str) -> None:
+        if error != self._state.error:  # tried every RETRY_SECONDS, told once
+            log.warning("%s", error)
+        self._state = replace(self._state, error=error, unread=0)
+
+    def _read(self, stage: Stage, done: int, total: int) -> None:
+        self._state = replace(self._state, unread=total - done)
+
+    def _open(self) -> tuple[StoreWriter, tuple[str, ...]]:
+        with self._opening:
+            if self._writer is not None:
+                return self._writer, ()
+            self._writer, mended = open_writer(self.notes, self.store, encoder=self._encoder)
+            return self._writer, mended
+
+    def _drop_writer(self) -> None:
+        with self._opening:
+            if self._writer is not None:
+                self._writer.close()
+                self._writer = None
+
+    # ── vectors ───────────────────────────────────────────────────────────────────────────────
+
+    def _encode(self) -> None:
+        unsaved = math.inf  # of a store that was just opened, nobody knows
+        while not self._stop.is_set():
+            self._missing.wait()
+            self._missing.clear()
+            writer = self._writer
+            if self._stop.is_set() or writer is None:
+                continue
+            self._encoding = True
+            started = time.monotonic()
+            try:
+                encoded, remarks = encode(writer, self._encoder, stopped=self._stop.is_set)
+                self._missing_remark = "\n".join(remarks)
+                if encoded:
+                    self._told(build_report(Update(), writer.counts(), encoded, started, remarks))
+                unsaved += encoded
+                if unsaved > UNSAVED_FEW and not self._stop.is_set():
+                    writer.tidy()
+                    writer.release()
+                    unsaved = 0
+                if not self._encoder:
+                    load_encoder()  # so that the first question need not wait for it
+            except ModelUnavailable:
+                pass  # the remark says so
+            except NotesError as error:
+                log.warning("%s", error)
+                self._missing_remark = str(error)
+            except Exception as error:
+                log.exception("encoding failed")
+                self._missing_remark = f"{type(error).__name__}: {error}"
+            self._encoding = self._missing.is_set()
+
+
+def _identity(folder: Path) -> tuple[int, int] | None:
+    """Which folder a name stands for now; None when there is none."""
+    try:
+        info = folder.stat()
+    except OSError:
+        return None
+    return info.st_dev, info.st_ino

@@ -12,6 +12,7 @@ from typing import Any
 from rich.console import Console
 
 from index.errors import NotesError
+from index.filters import Filter
 from index.terminal import ProgressBars, harmless, messages, print_json, whole_number, writable
 from qa.answer import Answer, ask
 from qa.questions import read_questions
@@ -38,7 +39,32 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--notes", metavar="DIR", help="ノートのフォルダ (default: seeds/)")
     parser.add_argument("--store", metavar="DIR", help="索引を置くフォルダ (default: user cache)")
     parser.add_argument("-k", type=whole_number, default=5, help="示す箇所の数 / passages shown")
+    parser.add_argument(
+        "--in",
+        dest="folder",
+        default="",
+        metavar="DIR",
+        help="このフォルダだけ / only below DIR",
+    )
+    parser.add_argument("--name", default="", help="ファイル名の一部 / part of the name")
+    parser.add_argument(
+        "--tag", action="append", default=[], help="このタグのノートだけ / only notes with this tag"
+    )
+    parser.add_argument(
+        "--since", default="", metavar="DATE", help="この日から (2024-04 など) / from that day"
+    )
+    parser.add_argument("--until", default="", metavar="DATE", help="この日まで / to that day")
     options = parser.parse_args(argv)
+    try:
+        within = Filter.of(
+            folder=options.folder,
+            name=options.name,
+            tags=options.tag,
+            since=options.since,
+            until=options.until,
+        )
+    except ValueError as error:
+        parser.error(str(error))
     if (options.question is None) == (options.batch is None):
         parser.error("質問か --batch のどちらか一つを / give a question or --batch, not both")
     writable(sys.stdout, sys.stderr)
@@ -51,8 +77,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         with ProgressBars(say) as bars:
             opened = fresh_store(options.notes, options.store, remark=say.print, progress=bars)
         with opened as store:
+            store.followed = True  # it was brought up to date just now
             for row in questions:
-                show(row, ask(row["question"], store, k=options.k), options)
+                show(row, ask(row["question"], store, k=options.k, within=within), options)
     except NotesError as error:
         say.print(str(error), style="red")
         return 1

@@ -15,6 +15,7 @@ from pathlib import PurePosixPath
 
 from index.encoder import encoder_failed
 from index.errors import Unreadable
+from index.filters import Filter
 from index.folder import NoteFile
 from index.notes import Note, read_note
 from index.passages import MAX_CHARS as PASSAGE_CHARS
@@ -82,6 +83,7 @@ def ask(
     *,
     history: Sequence[str] = (),
     k: int = 5,
+    within: Filter | None = None,
 ) -> Answer:
     """Answer a question with the fewest exact lines of the notes, or say they do not answer it.
 
@@ -91,6 +93,7 @@ def ask(
         history: earlier questions of the conversation, oldest first; a question that leans on
             them (それはいつ？) is completed from them.
         k: how many passages to give beside the answer.
+        within: which notes to ask; all when None.
 
     Raises:
         StoreError: the store is missing, damaged, or of another version or model.
@@ -103,7 +106,7 @@ def ask(
         asked = read_question(full, opened)
         if asked.empty:
             return _nothing_asked(full)
-        found = candidates(asked, opened, max(k, CANDIDATES))
+        found = candidates(asked, opened, max(k, CANDIDATES), within)
         there = {path: _still_there(opened, path) for path in {hit.passage.path for hit in found}}
         hits = rank(asked, [hit for hit in found if there[hit.passage.path]])
         lost = {hit.passage.path for hit in found[:k] if not there[hit.passage.path]}
@@ -112,7 +115,7 @@ def ask(
         if probability >= ANSWERS_FROM:
             citations, gone = _citations(asked, hits, opened)
             lost |= gone
-        notice = _notice(full, opened, hits, lost)
+        notice = _notice(full, opened, hits, lost, within)
         absent = tuple(word for word in asked.absent if not _shown(word, hits))
         text = "\n".join(f"{citation.quote} [{citation.n}]" for citation in citations) or NOT_FOUND
         return Answer(
@@ -322,7 +325,9 @@ def _shown(word: str, hits: Sequence[Hit]) -> bool:
     return any(normalize(word) in normalize(hit.passage.text) for hit in hits)
 
 
-def _notice(question: str, store: Store, hits: Sequence[Hit], lost: Iterable[str]) -> str:
+def _notice(
+    question: str, store: Store, hits: Sequence[Hit], lost: Iterable[str], within: Filter | None
+) -> str:
     """What limits this answer, in the reader's words; empty when nothing does."""
     notices = [
         f"{path} は索引のあとで変わったか、今は読めません。`python -m index` で最新にしてください "
@@ -334,6 +339,9 @@ def _notice(question: str, store: Store, hits: Sequence[Hit], lost: Iterable[str
             f"質問が長いので、はじめの {MAX_CHARS:,} 文字で探しました "
             f"(only the first {MAX_CHARS:,} characters were searched)"
         )
+    if within:
+        asked = len(store.notes_within(within))
+        notices.append(f"{within} のノート {asked:,} 件だけで探しました (only these were searched)")
     counts = store.counts()
     if counts.encoded < counts.passages:
         notices.append(

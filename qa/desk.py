@@ -1,6 +1,6 @@
-"""Asking while the index is brought up to date behind: what a chat keeps for its reader.
+"""Asking while the index follows the notes behind: what a chat keeps for its reader.
 
-    Desk.start ▶ build on a thread of its own, then load the model
+    Desk.start ▶ a Follower: the notes as they are now, then the model, then every change
     Desk.ask   ▶ an answer from what is indexed so far: keywords at once, meaning when it is ready
 
 A store that is replaced, deleted or damaged meanwhile is opened again, or built again.
@@ -8,19 +8,18 @@ A store that is replaced, deleted or damaged meanwhile is opened again, or built
 
 from __future__ import annotations
 
-import logging
 import threading
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from index.build import Stage, build
-from index.encoder import load_encoder
-from index.errors import ModelUnavailable, NotesError, StoreDamaged, StoreMismatch, StoreMissing
-from index.folder import Skipped, check_folder
+from index.errors import NotesError, StoreDamaged, StoreMismatch, StoreMissing
+from index.filters import Filter
+from index.folder import Skipped
 from index.settings import SEEDS
 from index.store import Store, open_store
+from index.watch import Follower, Following
 from qa.answer import Answer, ask
 
 SEEDS_EXAMPLES = (
@@ -29,9 +28,8 @@ SEEDS_EXAMPLES = (
     "セミナーの会場はどこでしたか？",
 )
 EXAMPLES = 3  # as many as fit a line
+IDLE = Following()
 FIRST_STORE_SECONDS = 10.0  # how long a question waits for the first notes of a new store
-
-log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +40,8 @@ class Status:
     passages: int = 0
     encoded: int = 0
     skipped: tuple[Skipped, ...] = ()
-    busy: bool = False  # a build is at work, or the model is loading
-    error: str = ""  # why the last build ended early, or what it lacked
+    following: Following = IDLE
+    error: str = ""  # what is wrong, for the reader; empty when nothing
 
 
 class Desk:
@@ -55,30 +53,30 @@ class Desk:
         Raises:
             NotesFolderError: the notes folder is missing or unreadable.
         """
-        self.notes = check_folder(notes)
+        self._follower = Follower(notes, store)
+        self.notes = self._follower.notes
         self.store = store
         self._lock = threading.Lock()
-        self._worker: threading.Thread | None = None
         self._opened: Store | None = None
-        self._unread = 0  # notes that the build at work has still to read
-        self._error = ""
 
     def start(self) -> None:
-        """Bring the store up to date on a thread of its own, unless one is at it already."""
-        with self._lock:
-            if not self._busy:
-                self._unread = 1  # until the folder is listed
-                self._worker = threading.Thread(target=self._build, name="build", daemon=True)
-                self._worker.start()
+        """Begin to follow the notes."""
+        self._follower.start()
 
     def close(self) -> None:
-        """Close the store; a build at work ends with the process and loses nothing."""
+        """Stop following, after the batch at hand, and close the store."""
+        self._follower.close()
+        self._drop()
+
+    def _drop(self) -> None:
         with self._lock:
             if self._opened is not None:
                 self._opened.close()
                 self._opened = None
 
-    def ask(self, question: str, *, history: Sequence[str] = ()) -> Answer:
+    def ask(
+        self, question: str, *, history: Sequence[str] = (), within: Filter | None = None
+    ) -> Answer:
         """Answer from what is indexed so far; see `qa.ask`.
 
         A store that was deleted, damaged or left by another version is built again behind.
@@ -87,17 +85,17 @@ class Desk:
             NotesError: there is no store to ask yet, or not any more.
         """
         try:
-            return self._ask(question, history)
+            return self._ask(question, history, within)
         except (StoreMissing, StoreDamaged, StoreMismatch):
-            self.close()
-            self.start()
-            return self._ask(question, history)
+            self._drop()
+            self._follower.look()
+            return self._ask(question, history, within)
 
-    def _ask(self, question: str, history: Sequence[str]) -> Answer:
+    def _ask(self, question: str, history: Sequence[str], within: Filter | None) -> Answer:
         store = self._store()
-        answer = ask(question, store, history=history)
-        if self._unread and self._busy:
-            reading = f"ノートを読んでいる途中です。残り {self._unread:,} 件 (still reading notes)"
+        answer = ask(question, store, history=history, within=within)
+        if unread := self._follower.state.unread:
+            reading = f"ノートを読んでいる途中です。残り {unread:,} 件 (still reading notes)"
             return replace(answer, notice="; ".join(filter(None, [reading, answer.notice])))
         return answer
 
@@ -111,21 +109,26 @@ class Desk:
             return []
         return [f"{heading}は？" for heading in headings]
 
+    def filters(self) -> tuple[list[str], list[str]]:
+        """The folders and tags that a question may be kept to."""
+        try:
+            return self._store(wait=False).folders_and_tags()
+        except NotesError:
+            return [], []
+
     def status(self) -> Status:
         """How far the index is."""
-        busy = self._busy
+        following = self._follower.state
         try:
             store = self._store(wait=False)
             counts, skipped = store.counts(), tuple(store.skipped())
         except NotesError as error:
-            return Status(busy=busy, error="" if busy else self._error or str(error))
-        return Status(*counts, skipped=skipped, busy=busy, error=self._error)
-
-    @property
-    def _busy(self) -> bool:
-        return self._worker is not None and self._worker.is_alive()
+            said = following.error or ("" if following.busy else str(error))
+            return Status(following=following, error=said)
+        return Status(*counts, skipped=skipped, following=following, error=following.error)
 
     def _store(self, *, wait: bool = True) -> Store:
+        """The store, opened again where it was made anew; soon, if it is only being made."""
         deadline = time.monotonic() + FIRST_STORE_SECONDS
         while True:
             try:
@@ -133,32 +136,14 @@ class Desk:
                     if self._opened is None:
                         opened = open_store(self.store)
                         opened.wait_for_encoder = False
+                        opened.followed = True
                         self._opened = opened
                     opened = self._opened
                 opened.must_be_of(self.notes)
-                waiting = wait and self._unread and self._busy and time.monotonic() < deadline
+                waiting = wait and self._follower.state.unread and time.monotonic() < deadline
                 if not waiting or opened.counts().passages:
                     return opened
-            except (StoreMissing, StoreDamaged, StoreMismatch):  # the build is about to mend it
-                if not (wait and self._busy and time.monotonic() < deadline):
+            except (StoreMissing, StoreDamaged, StoreMismatch):  # the follower is about to mend it
+                if not wait or self._follower.state.error or time.monotonic() > deadline:
                     raise
             time.sleep(0.05)
-
-    def _build(self) -> None:
-        self._error = ""
-        try:
-            report = build(self.notes, self.store, progress=self._progress)
-            self._error = "\n".join(report.remarks)
-            load_encoder()  # so that the first question need not wait for it
-        except ModelUnavailable:
-            pass  # the report has said so
-        except NotesError as error:
-            log.warning("%s", error)
-            self._error = str(error)
-        except Exception as error:
-            log.exception("build failed")
-            self._error = f"{type(error).__name__}: {error}"
-
-    def _progress(self, stage: Stage, done: int, total: int) -> None:
-        if stage == "notes":
-            self._unread = total - done

@@ -64,6 +64,7 @@ def main(argv: Sequence[str] | None = None) -> int:
                 options.notes, options.store, remark=say.print, progress=bars, encode_seconds=inf
             )
         with opened as store:
+            store.followed = True  # it was brought up to date just now
             outcomes = measure(store, questions)
         _report(outcomes, old, options, say)
     except NotesError as error:

@@ -15,8 +15,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from index.build import Progress, build
+from index.build import Progress, build, freshen
 from index.errors import ModelUnavailable
+from index.filters import Filter
 from index.settings import notes_folder, store_folder
 from index.store import Store, open_store
 from qa.hit import Hit
@@ -26,13 +27,18 @@ from qa.ranking import RANKED, rank
 CANDIDATES = 100  # from each search; the ten best of both already hold 99.3 % on JaQuAD dev
 VECTOR_WEIGHT = 0.12  # best recall@1 on JaQuAD train, flat from 0.10 to 0.12; benchmarks/README.md
 ENCODE_SECONDS = 20.0  # how long the first question of a script or terminal waits for vectors
+WAIT_SECONDS = 20.0  # and for another process that is reading the notes
 BM25_K1 = 1.2  # tantivy's: a term's score never exceeds (K1 + 1) × its idf
 
 log = logging.getLogger(__name__)
 
 
 def retrieve(
-    question: str, store: Store | str | os.PathLike[str] | None = None, *, k: int = 5
+    question: str,
+    store: Store | str | os.PathLike[str] | None = None,
+    *,
+    k: int = 5,
+    within: Filter | None = None,
 ) -> list[Hit]:
     """The k passages that most likely answer a question, best first, ties by place.
 
@@ -41,6 +47,7 @@ def retrieve(
         store: an open store or its folder; None opens the default store of the default notes
             folder, and builds it on first use.
         k: how many.
+        within: of which notes; all when None.
 
     Raises:
         StoreError: the store is missing, damaged, or of another version or model.
@@ -49,26 +56,27 @@ def retrieve(
     if k < 1:
         raise ValueError(f"k must be at least 1, not {k}")
     with using(store) as opened:
-        return search(read_question(question, opened), opened, k)
+        return search(read_question(question, opened), opened, k, within)
 
 
-def search(question: Question, store: Store, k: int) -> list[Hit]:
+def search(question: Question, store: Store, k: int, within: Filter | None = None) -> list[Hit]:
     """Both searches of a store, fused and ranked; see `retrieve`.
 
     Empty for a question without a letter.
     """
-    return rank(question, candidates(question, store, max(k, RANKED)))[:k]
+    return rank(question, candidates(question, store, max(k, RANKED), within))[:k]
 
 
-def candidates(question: Question, store: Store, k: int) -> list[Hit]:
+def candidates(question: Question, store: Store, k: int, within: Filter | None = None) -> list[Hit]:
     """The k best passages of both searches, fused, before they are ranked."""
     if question.empty:
         return []
-    keyword = dict(store.search_keywords(question.words, question.pairs, CANDIDATES))
+    allowed = store.within(within) if within else None
+    keyword = dict(store.search_keywords(question.words, question.pairs, CANDIDATES, allowed))
     # words that stand in every passage weigh nothing, and pairs alone may reach more than this
     attainable = max([1 + (BM25_K1 + 1) * question.total_weight, *keyword.values()])
     shares = {row: score / attainable for row, score in keyword.items()}
-    deviations = _deviations(question, store, list(keyword))
+    deviations = _deviations(question, store, list(keyword), allowed)
     fused = fuse(shares, deviations)[:k]
     passages = store.passages([row for row, _ in fused])
     return [
@@ -90,7 +98,9 @@ def fuse(shares: dict[int, float], deviations: dict[int, float]) -> list[tuple[i
     return sorted(scores.items(), key=lambda item: (-item[1], item[0]))
 
 
-def _deviations(question: Question, store: Store, ids: list[int]) -> dict[int, float]:
+def _deviations(
+    question: Question, store: Store, ids: list[int], allowed: list[int] | None
+) -> dict[int, float]:
     """Cosine of the nearest passages and of ids, in standard deviations above the usual cosine."""
     try:
         vector = store.question_vector(question.text)
@@ -99,7 +109,7 @@ def _deviations(question: Question, store: Store, ids: list[int]) -> dict[int, f
         return {}
     if vector is None:
         return {}
-    cosines = dict(store.search_vectors(vector, CANDIDATES))
+    cosines = dict(store.search_vectors(vector, CANDIDATES, allowed))
     cosines |= store.cosines(vector, [row for row in ids if row not in cosines])
     mean, deviation = store.usual_cosine(vector)
     return {row: (cosine - mean) / deviation for row, cosine in cosines.items()}
@@ -107,13 +117,21 @@ def _deviations(question: Question, store: Store, ids: list[int]) -> dict[int, f
 
 @contextmanager
 def using(store: Store | str | os.PathLike[str] | None) -> Iterator[Store]:
-    """An open store for one call: one given open stays open, a folder's is closed again."""
+    """An open store for one call, current: one given open stays open, a folder's is closed again.
+
+    A note that was saved a moment ago is read before the question is, unless someone follows the
+    folder and does that anyway.
+    """
     if isinstance(store, Store):
+        freshen(store)
         yield store
     elif store is None:
-        yield default_store()
+        opened = default_store()
+        freshen(opened)
+        yield opened
     else:
         with open_store(store) as opened:
+            freshen(opened)
             yield opened
 
 
@@ -140,7 +158,9 @@ def fresh_store(
     """
     folder = notes_folder(notes)
     place = store_folder(folder, store)
-    report = build(folder, place, progress=progress, encode_seconds=encode_seconds)
+    report = build(
+        folder, place, progress=progress, encode_seconds=encode_seconds, wait_seconds=WAIT_SECONDS
+    )
     for line in report.remarks:
         remark(line)
     return open_store(place)

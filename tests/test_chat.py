@@ -74,7 +74,7 @@ def seeds_chat(seeds_store: Store) -> Iterator[str]:
     desk = Desk(SEEDS, seeds_store.folder)
     desk.start()
     with serving(desk.ask, desk.status) as address:
-        while desk.status().busy:
+        while desk.status().following.busy:
             time.sleep(0.1)
         yield address
     desk.close()

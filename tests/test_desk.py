@@ -43,7 +43,7 @@ def desk(notes: Path, store_folder: Path, model_gate: threading.Event) -> Iterat
 
 def wait_until_idle(desk: Desk) -> None:
     for _ in range(600):
-        if not desk.status().busy:
+        if not desk.status().following.busy:
             return
         time.sleep(0.05)
     raise TimeoutError
@@ -54,7 +54,7 @@ def test_keywords_answer_before_the_model_is_there(desk: Desk, model_gate: threa
     assert answer.found
     assert "意味検索の準備中 0/" in answer.notice
     status = desk.status()
-    assert (status.notes, status.encoded, status.busy) == (3, 0, True)
+    assert (status.notes, status.encoded, status.following.busy) == (3, 0, True)
     model_gate.set()
     wait_until_idle(desk)
     answer = desk.ask("カレーの作り方は？")
@@ -100,6 +100,7 @@ def test_another_folders_store_is_not_asked(
     build(notes, store_folder, encoder=encoder)
     other = write_notes(tmp_path / "other", {"犬.txt": "犬は喜び庭駆けまわる。\n"})
     desk = Desk(other, store_folder)
+    desk.start()
     with pytest.raises(StoreMismatch, match="別のフォルダ"):
         desk.ask("カレーの作り方は？")
     wait_until_idle(desk)

@@ -15,6 +15,7 @@ from index.keywords import (
     KeywordRow,
     idf,
 )
+from index.stamp import Commit
 from index.tokens import Word
 from index.vectors import VectorIndex
 from qa.retrieve import VECTOR_WEIGHT, fuse
@@ -46,7 +47,7 @@ def bm25(rows: list[KeywordRow], field: str, term: str) -> dict[int, float]:
 def keywords(tmp_path: Path) -> KeywordIndex:
     index = KeywordIndex(tmp_path / "keywords")
     index.reset("store", "rules")
-    index.apply(1, [], ROWS)
+    index.apply(Commit("store", 1, "a"), [], ROWS)
     return index
 
 
@@ -78,9 +79,11 @@ def test_a_slip_weighs_what_the_word_weighs(keywords: KeywordIndex) -> None:
 
 
 def test_applying_twice_changes_nothing(keywords: KeywordIndex) -> None:
-    keywords.apply(1, [], ROWS)  # rows taken out still weigh in tantivy's statistics for a while
+    keywords.apply(
+        Commit("store", 1, "a"), [], ROWS
+    )  # rows taken out still weigh in tantivy's statistics for a while
     assert [row for row, _ in keywords.search([], ["サバ"], 10)] == [2, 1]
-    keywords.apply(2, [1], [])
+    keywords.apply(Commit("store", 2, "a"), [1], [])
     assert [row for row, _ in keywords.search([], ["サバ"], 10)] == [2]
 
 
@@ -104,8 +107,10 @@ def test_vector_search_is_exact(tmp_path: Path) -> None:
     ids = np.arange(100, 150)
     index = VectorIndex(tmp_path / "vectors.faiss")
     index.reset("store", "encoder", 8)
-    index.apply(1, np.array([], np.int64), ids, vectors)
-    index.apply(2, ids[:5], ids[5:7], vectors[5:7])  # takes out five, puts two in again
+    index.apply(Commit("store", 1, "a"), np.array([], np.int64), ids, vectors)
+    index.apply(
+        Commit("store", 2, "b"), ids[:5], ids[5:7], vectors[5:7]
+    )  # takes out five, puts two in again
     query = vectors[20]
     cosines = vectors[5:] @ query
     order = np.argsort(-cosines)

@@ -8,6 +8,8 @@ Content-Security-Policy only stand behind it.
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
+from pathlib import PurePosixPath
 from typing import Any
 
 from index.passages import Passage
@@ -146,12 +148,20 @@ def messages(turns: Sequence[Turn]) -> list[dict[str, Any]]:
 def status_html(status: Status) -> str:
     """What is indexed, how far the search by meaning has come, and what was not read and why."""
     line = f"ノート {status.notes:,}件 ・ 箇所 {status.passages:,}件"
-    if status.busy and not status.passages:
+    following = status.following
+    if following.busy and not status.passages:
         line = "ノートを読んでいます…"
+    elif following.unread > 1:
+        line += f" ・ 読んでいる途中 残り {following.unread:,}件"
     elif status.encoded < status.passages:
         line += f" ・ 意味検索の準備中 {status.encoded:,}/{status.passages:,}"
-    elif status.busy:  # the model is loading
+    elif following.busy:  # the model is loading
         line += " ・ 意味検索の準備中"
+    if following.changed:
+        when = datetime.fromtimestamp(following.changed).astimezone()
+        name = PurePosixPath(following.names[0]).name if following.names else ""
+        more = " ほか" if len(following.names) > 1 else ""
+        line += f" ・ 最後の変更 {when:%H:%M} {_safe(name)}{more}"
     parts = [f'<p role="status">{line}</p>']
     if status.error:
         parts.append(f'<p class="notice">{_safe(status.error)}</p>')

@@ -1,0 +1,120 @@
+"""Which notes a question is asked of: by folder, file name, tag and date.
+
+Filter.of(folder="仕事/", tags=["会議"], since="2024-04") ▶ Filter ─ admits(note) ▶ bool
+"""
+
+from __future__ import annotations
+
+import calendar
+import re
+import unicodedata
+from collections.abc import Iterable
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from pathlib import PurePosixPath
+
+_DAY = re.compile(r"(\d{4})(?:[-/.年]?(\d{1,2})(?:[-/.月]?(\d{1,2})日?)?月?)?年?")
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """Notes that fulfil all of it; an empty part asks nothing. Made by `Filter.of`."""
+
+    folder: str = ""  # below the notes folder, "/" between parts
+    name: str = ""  # part of the file's name, or with * and ? all of it
+    tags: tuple[str, ...] = ()  # each of them; 仕事 is also borne by 仕事/会議
+    since: str = ""  # yyyy-mm-dd, included
+    until: str = ""  # yyyy-mm-dd, included
+
+    @classmethod
+    def of(
+        cls,
+        *,
+        folder: str = "",
+        name: str = "",
+        tags: Iterable[str] = (),
+        since: str = "",
+        until: str = "",
+    ) -> Filter:
+        """A filter from what a person types.
+
+        Args:
+            folder: 仕事/ or 仕事/2024; those below it count too.
+            name: 議事録, or a pattern such as 2024-*.md; upper and lower case are one.
+            tags: with or without their #.
+            since: from the first day of it: 2024, 2024-04, 2024-04-01, 20240401, 2024/4/1 or
+                2024年4月1日.
+            until: to the last day of it.
+
+        Raises:
+            ValueError: a date is none; the message is for the reader.
+        """
+        below = "/".join(part for part in _plain(folder).split("/") if part not in ("", "."))
+        return cls(
+            below,
+            _plain(name).strip(),
+            tuple(tag for tag in map(_tag, tags) if tag),
+            _day(since, last=False) if since.strip() else "",
+            _day(until, last=True) if until.strip() else "",
+        )
+
+    def __bool__(self) -> bool:
+        """Whether anything is asked."""
+        return self != Filter()
+
+    def __str__(self) -> str:
+        """For the reader: 「仕事/ · #会議 · 2024-04-01 から」."""
+        parts = [
+            self.folder and f"{self.folder}/",
+            self.name,
+            *(f"#{tag}" for tag in self.tags),
+            self.since and f"{self.since} から (since)",
+            self.until and f"{self.until} まで (until)",
+        ]
+        return " · ".join(filter(None, parts))
+
+    def admits(self, path: str, date: str, tags: Iterable[str]) -> bool:
+        """Whether a note is asked: its path as the store has it, yyyy-mm-dd, its tags."""
+        if self.folder and not path.startswith(self.folder + "/"):
+            return False
+        if (self.since and date < self.since) or (self.until and date > self.until):
+            return False
+        if self.name and not _named(self.name, PurePosixPath(path).name):
+            return False
+        borne = [_tag(tag) for tag in tags]
+        return all(
+            any(tag == wanted or tag.startswith(wanted + "/") for tag in borne)
+            for wanted in self.tags
+        )
+
+
+def _named(pattern: str, name: str) -> bool:
+    pattern, name = pattern.casefold(), name.casefold()
+    return fnmatchcase(name, pattern) if set("*?") & set(pattern) else pattern in name
+
+
+def _tag(tag: str) -> str:
+    return unicodedata.normalize("NFKC", tag).strip().lstrip("#").strip("/").casefold()
+
+
+def _plain(text: str) -> str:
+    return unicodedata.normalize("NFC", text).replace("\\", "/")
+
+
+def _day(text: str, *, last: bool) -> str:
+    """First or last day, yyyy-mm-dd, of the day, month or year that is named."""
+    match = _DAY.fullmatch(unicodedata.normalize("NFKC", text).strip())
+    try:
+        year, month, day = (
+            (int(part) if part else 0 for part in match.groups()) if match else (0,) * 3
+        )
+        month = month or (12 if last else 1)
+        length = calendar.monthrange(year, month)[1]
+        day = day or (length if last else 1)
+        if not (year >= 1 and day <= length):
+            raise ValueError
+    except (ValueError, calendar.IllegalMonthError) as error:
+        raise ValueError(
+            f"日付が分かりません: {text} (2024, 2024-04, 2024-04-01 のように / not a date)"
+        ) from error
+    return f"{year:04}-{month:02}-{day:02}"

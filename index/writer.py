@@ -1,0 +1,360 @@
+"""Changing a store: the half of it that only `build` and the folder's follower use.
+
+Every method that writes is one transaction. One process at a time brings notes up to date
+(`writing`) and one encodes (`encoding`); both locks are the system's own, so they fall free when
+their holder ends, however it ends.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sqlite3
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import closing, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from filelock import FileLock
+
+from index.database import Database, checksum, get_meta, new_commit, set_meta
+from index.encoder import Encoder
+from index.errors import StoreError, StoreMismatch
+from index.folder import NoteFile, Skipped
+from index.notes import Note
+from index.passages import Passage, label
+from index.store import MARKER, MARKER_TEXT, Store, searched_text, versions
+from index.tokens import tokenize
+from index.vectors import VectorIndex
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+UNSAVED_SHARE = 0.1  # of the vectors; below it the file on disk is worth loading and catching up
+UNSAVED_FEW = 1_000  # vectors; read from SQLite in milliseconds
+
+
+class StoreWriter(Store):
+    """A store open for changing it, made where there is none; safe to share between threads."""
+
+    def __init__(self, folder: Path, *, encoder: Encoder | None = None) -> None:
+        """Open the store, or make an empty one.
+
+        Raises:
+            StoreDamaged: the file there is no whole SQLite file of ours.
+            StoreError: the folder is someone else's or cannot be written.
+        """
+        _make_folder(folder)
+        super().__init__(folder, encoder=encoder)
+
+    def _open(self, path: Path) -> Database:
+        return Database(path, facts=versions())
+
+    def writing(self) -> FileLock:
+        """The lock held while notes are brought up to date: two would do the same work twice."""
+        return FileLock(self.folder / "writer.lock")
+
+    def encoding(self) -> FileLock:
+        """The lock held while passages are encoded, for the same reason."""
+        return FileLock(self.folder / "encoding.lock")
+
+    def clear(self) -> None:
+        """Forget everything; whoever has the store open sees it empty."""
+        self._db.clear(versions())
+
+    def check(self) -> None:
+        """Read the whole SQLite file and see that it is as it was written.
+
+        Raises:
+            StoreDamaged: something in it is not.
+        """
+        self._db.check()
+
+    def bind(self, notes_folder: Path) -> None:
+        """Say which folder this store is of, once.
+
+        Raises:
+            StoreMismatch: it is another folder's.
+        """
+        if self.notes_folder is None:
+            with self._db.transaction() as db:
+                set_meta(db, "notes_folder", str(notes_folder))
+        self.must_be_of(notes_folder)
+
+    def set_versions(self) -> None:
+        """Say that everything here was cut by this version."""
+        with self._db.transaction() as db:
+            for key, now in versions().items():
+                set_meta(db, key, now)
+
+    def is_encoded_by(self, encoder: Encoder) -> bool:
+        """Whether the vectors here are this encoder's."""
+        return self._db.meta("encoder") == encoder.fingerprint
+
+    def use_encoder(self, encoder: Encoder, model: str) -> str:
+        """Make this the encoder of the store; what differed from before, empty when nothing.
+
+        Old vectors stay until `tidy`, but no passage refers to them any more.
+        """
+        self.encoder = encoder
+        before = self._db.meta("encoder")
+        if (before, self.model) == (encoder.fingerprint, model):
+            return ""
+        if before == encoder.fingerprint:
+            with self._db.transaction() as db:
+                set_meta(db, "model", model)
+            return ""
+        difference = f"{self.encoder_name} → {encoder.name}" if before else ""
+        with self._db.transaction() as db:
+            set_meta(db, "model", model)
+            set_meta(db, "encoder", encoder.fingerprint)
+            set_meta(db, "encoder_name", encoder.name)
+            set_meta(db, "dim", str(encoder.dim))
+            rows = db.execute("SELECT id, context, text FROM passages").fetchall()
+            db.executemany(
+                "UPDATE passages SET vector_key = ? WHERE id = ?",
+                [(_vector_key(encoder.fingerprint, context, text), i) for i, context, text in rows],
+            )
+            new_commit(db)
+        return difference
+
+    def update(
+        self,
+        read: Iterable[tuple[NoteFile, Note, Sequence[Passage], int]],
+        touched: Iterable[tuple[NoteFile, int]] = (),
+        removed: Iterable[str] = (),
+    ) -> None:
+        """Replace notes whole, in one transaction, and bring the keyword index up to date.
+
+        Args:
+            read: (file, note, its passages, when it was read in ns) of each new or changed note.
+            touched: (file, when) of notes whose bytes are the same though their times differ.
+            removed: paths of notes that are gone.
+        """
+        rows = [(file, note, [_row(note, p) for p in cut], when) for file, note, cut, when in read]
+        with self._db.transaction() as db:
+            encoder = get_meta(db, "encoder")
+            generation = new_commit(db)
+            for path in [*removed, *(note.path for _, note, _, _ in rows)]:
+                db.execute(
+                    "INSERT INTO removed SELECT id, ? FROM passages WHERE path = ?",
+                    (generation, path),
+                )
+                db.execute("DELETE FROM notes WHERE path = ?", (path,))
+            for file, note, cut, when in rows:
+                _put_note(db, _note_row(file, note, when))
+                db.executemany(
+                    "INSERT INTO passages (path, start_line, end_line, heading, text, start,"
+                    " context, words, context_words, checksum, vector_key, generation)"
+                    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                    [
+                        (*row, checksum(*row), _vector_key(encoder, row[6], row[4]), generation)
+                        for row in cut
+                    ],
+                )
+            for file, when in touched:
+                before = db.execute("SELECT * FROM notes WHERE path = ?", (file.path,)).fetchone()
+                if before:  # path, name, title, sha256, size, mtime, when it was read, the rest
+                    times = (file.size, file.mtime_ns, when)
+                    _put_note(db, (file.path, file.name, *before[2:4], *times, *before[7:-1]))
+        with self._lock:
+            self._catch_up_keywords()
+
+    def set_skipped(
+        self, skipped: Iterable[Skipped], tried: Mapping[str, tuple[NoteFile, int]]
+    ) -> None:
+        """Remember what was not read, and why, in place of what was remembered before.
+
+        Args:
+            skipped: what was left out.
+            tried: (file, when in ns) of those that were opened, by path: they need not be tried
+                again before they change.
+        """
+        rows = {}
+        for item in skipped:
+            file, when = tried.get(item.path, (None, 0))
+            rows[item.path] = (
+                (item.path, item.reason, file.size, file.mtime_ns, when)
+                if file and item.lasting
+                else (item.path, item.reason, 0, 0, 0)
+            )
+        wanted = sorted(rows.values())
+        with self._db.reading() as db:
+            if wanted == db.execute("SELECT * FROM skipped ORDER BY path").fetchall():
+                return
+        with self._db.transaction() as db:
+            db.execute("DELETE FROM skipped")
+            db.executemany("INSERT INTO skipped VALUES (?, ?, ?, ?, ?)", wanted)
+
+    def without_vector(self, limit: int) -> list[tuple[bytes, str]]:
+        """Up to limit (key, text to encode) that have no vector yet, the newest notes' first."""
+        with self._db.reading() as db:
+            rows = db.execute(
+                "SELECT vector_key, context, text FROM passages JOIN notes USING (path)"
+                " WHERE NOT EXISTS (SELECT 1 FROM vectors WHERE key = vector_key)"
+                " ORDER BY mtime_ns DESC, id LIMIT ?",
+                (limit,),
+            ).fetchall()
+        return list({key: searched_text(context, text) for key, context, text in rows}.items())
+
+    def add_vectors(self, keys: Sequence[bytes], vectors: NDArray[np.float32], encoder: str) -> int:
+        """Store vectors, (len(keys), dim), in one transaction; returns its generation.
+
+        Raises:
+            StoreMismatch: the store has turned to another encoder since the keys were given out.
+        """
+        with self._db.transaction() as db:
+            if get_meta(db, "encoder") != encoder:
+                raise StoreMismatch(
+                    "ほかのプロセスが、この索引を別のモデルで作り直しています。"
+                    "(Another process is encoding this store with another model.)"
+                )
+            generation = new_commit(db)
+            blobs = [vector.astype("<f4").tobytes() for vector in vectors]
+            db.executemany(
+                "INSERT OR IGNORE INTO vectors VALUES (?, ?, ?, ?)",
+                [
+                    (key, blob, checksum(key, blob), generation)
+                    for key, blob in zip(keys, blobs, strict=True)
+                ],
+            )
+        return generation
+
+    def adopt_vectors(self, damaged: Path) -> None:
+        """Take over the vectors of a damaged SQLite file, those that are whole.
+
+        The notes are there to be read again, but encoding them would take hours. What the passages
+        here will need is known by its key, which the text and the encoder decide.
+        """
+        try:
+            old = sqlite3.connect(f"{damaged.absolute().as_uri()}?mode=ro", uri=True)
+        except sqlite3.Error:
+            return
+        with closing(old), suppress(sqlite3.Error, ValueError):
+            facts = {key: get_meta(old, key) for key in ("encoder", "encoder_name", "dim", "model")}
+            length = 4 * int(facts["dim"])
+            rows = _as_far_as_readable(old.execute("SELECT key, vector, checksum FROM vectors"))
+            whole = [row for row in rows if checksum(*row[:2]) == row[2] and len(row[1]) == length]
+            with self._db.transaction() as db:
+                generation = new_commit(db)
+                db.executemany(
+                    "INSERT OR IGNORE INTO vectors VALUES (?, ?, ?, ?)",
+                    [(*row, generation) for row in whole],
+                )
+                for key, value in facts.items():
+                    set_meta(db, key, value)
+
+    def tidy(self) -> None:
+        """Forget vectors of no use, and save the vector index when much of it is not yet.
+
+        Vectors that no passage refers to are kept while they are fewer than those in use: a folder
+        that vanished for a moment, or was moved, comes back without being encoded again.
+        """
+        counts = self.counts()
+        with self._db.reading() as db:
+            (kept,) = db.execute("SELECT count(*) FROM vectors").fetchone()
+        if kept > 2 * counts.passages + UNSAVED_FEW:
+            with self._db.transaction() as db:
+                db.execute("DELETE FROM vectors WHERE key NOT IN (SELECT vector_key FROM passages)")
+        with self._lock, self._cache_lock:
+            if not self._catch_up_vectors():
+                return
+            worth_saving = max(UNSAVED_FEW, UNSAVED_SHARE * len(self._vectors))
+            if not self._vectors.path.exists() or self._vectors.unsaved > worth_saving:
+                self._vectors.save()
+
+    def release(self) -> None:
+        """Let go of the vector index in memory; it is loaded again when needed."""
+        with self._lock:
+            self._vectors = VectorIndex(self._vectors.path)
+
+
+def _as_far_as_readable(rows: sqlite3.Cursor) -> Iterator[tuple[bytes, bytes, int]]:
+    with suppress(sqlite3.Error):
+        yield from rows
+
+
+_NoteRow = tuple[str, str, str, str, int, int, int, str, str, str, str]
+_PassageRow = tuple[str, int, int, str, str, int, str, str, str]
+
+
+def _note_row(file: NoteFile, note: Note, when: int) -> _NoteRow:
+    return (
+        note.path,
+        file.name,
+        note.title,
+        note.sha256,
+        file.size,
+        file.mtime_ns,
+        when,
+        note.encoding,
+        note.date,
+        json.dumps(note.tags, ensure_ascii=False),
+        json.dumps(note.pages),
+    )
+
+
+def _put_note(db: sqlite3.Connection, row: Sequence[str | int]) -> None:
+    """Not INSERT OR REPLACE, which would delete the note's passages on the way."""
+    db.execute(
+        "INSERT INTO notes VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (path) DO UPDATE"
+        " SET (name, size, mtime_ns, read_ns, checksum) ="
+        " (excluded.name, excluded.size, excluded.mtime_ns, excluded.read_ns, excluded.checksum)",
+        (*row, checksum(*row)),
+    )
+
+
+def _row(note: Note, passage: Passage) -> _PassageRow:
+    titles = passage.heading if note.title in passage.heading else (note.title, *passage.heading)
+    context = " › ".join(titles)
+    return (
+        passage.path,
+        passage.start_line,
+        passage.end_line,
+        json.dumps(passage.heading, ensure_ascii=False),
+        passage.text,
+        passage.start,
+        context,
+        _terms(passage.text),
+        _terms("\n".join([context, _own_title(passage), *note.aliases])),
+    )
+
+
+def _own_title(passage: Passage) -> str:
+    """The bullet that the rest of a passage hangs on, which is their title; empty for others."""
+    first, _, rest = passage.text.partition("\n")
+    return label(first) if rest else ""
+
+
+def _terms(text: str) -> str:
+    return " ".join(term for word in tokenize(text) for term in word.all_terms)
+
+
+def _vector_key(encoder: str, context: str, text: str) -> bytes:
+    content = "\0".join((encoder, searched_text(context, text)))
+    return hashlib.sha256(content.encode("utf-8", "surrogatepass")).digest()
+
+
+def _make_folder(folder: Path) -> None:
+    """Make the store's folder, readable by its owner only; refuse one that holds other things.
+
+    The marker tells a folder of ours from one that happens to have a `keywords` of its own: what
+    is not marked is never written to.
+    """
+    try:
+        if (folder / MARKER).exists():
+            return
+        if folder.exists() and any(entry.suffix != ".lock" for entry in folder.iterdir()):
+            raise StoreError(
+                f"索引を置くフォルダに別のファイルがあります: {folder}\n"
+                f"空のフォルダか新しい名前を --store で指定してください。"
+                f"(That folder holds other files; give --store an empty or new one.)"
+            )
+        folder.mkdir(parents=True, exist_ok=True)
+        folder.chmod(0o700)  # it holds the notes' text, whoever may list the folders above
+        (folder / MARKER).write_text(MARKER_TEXT, encoding="utf-8")
+    except OSError as error:
+        raise StoreError(
+            f"索引のフォルダを作れません: {folder}: {error.strerror}\n(Cannot be made.)"
+        ) from error
