@@ -16,7 +16,7 @@ from pathlib import Path, PurePosixPath
 
 from index.errors import NotesFolderError, Unreadable
 
-SUFFIXES = frozenset({".txt", ".text", ".md", ".markdown"})
+SUFFIXES = frozenset({".txt", ".text", ".md", ".markdown", ".org", ".csv", ".tsv"})
 MAX_BYTES = 50_000_000  # a note anyone wrote by hand is far smaller; a log or a dump is not a note
 
 

@@ -13,6 +13,7 @@ from pathlib import Path, PurePosixPath
 from index.encodings import decode
 from index.errors import Unreadable
 from index.folder import MAX_BYTES, NoteFile, Skipped, os_reason, scan, too_large
+from index.metadata import about
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,10 +21,16 @@ class Note:
     r"""One note as text. Lines are counted from 1 and end at \n; \r\n and \r were made \n."""
 
     path: str
-    title: str
+    title: str  # what it calls itself, else its file's name
     text: str
     encoding: str
     sha256: str  # of the file's bytes
+    tags: tuple[str, ...] = ()  # without their #
+    aliases: tuple[str, ...] = ()  # other names it gives itself
+    date: str = ""  # yyyy-mm-dd, as the note or its file's name says; empty when neither does
+    # Of an extracted document, its headings as (line from 1, level from 1); None: marks show them.
+    headings: tuple[tuple[int, int], ...] | None = None
+    pages: tuple[int, ...] = ()  # of a PDF, the first line of each page, from 1
 
     @property
     def lines(self) -> list[str]:
@@ -48,12 +55,16 @@ def read_note(folder: Path, file: NoteFile) -> Note:
     text = text.replace("\r\n", "\n").replace("\r", "\n")
     if not text.strip():
         raise Unreadable("空のファイル (empty)")
+    said = about(file.path, text)
     return Note(
         path=file.path,
-        title=PurePosixPath(file.path).stem,
+        title=said.title or PurePosixPath(file.path).stem,
         text=text,
         encoding=encoding,
         sha256=hashlib.sha256(content).hexdigest(),
+        tags=said.tags,
+        aliases=said.aliases,
+        date=said.date,
     )
 
 

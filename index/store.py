@@ -32,6 +32,7 @@ from index.encoder import Encoder, encoder_ready, load_encoder
 from index.errors import StoreDamaged, StoreError, StoreMismatch, StoreMissing
 from index.folder import NoteFile, Skipped
 from index.keywords import KeywordIndex, KeywordRow
+from index.markup import plain
 from index.notes import Note
 from index.passages import SPLITTER, Passage, label
 from index.tokens import Word, bigrams, tokenize, tokenizer_fingerprint
@@ -667,9 +668,9 @@ class Store:
 
 
 def searched_text(context: str, text: str) -> str:
-    """What the encoder reads for a passage: its title and headings, then its own lines."""
-    lines = (line.strip() for line in text.split("\n"))
-    return "\n".join(line for line in (context, *lines) if line)
+    """What the encoder reads for a passage: its title and headings, then its own lines, plain."""
+    lines = (line.strip() for line in plain(f"{context}\n{text}").split("\n"))
+    return "\n".join(line for line in lines if line)
 
 
 def set_aside(folder: Path) -> Path:
