@@ -85,4 +85,4 @@ def _url_words(url: re.Match[str]) -> str:
     """A URL's host and those parts of its path that a person might look for."""
     parts = [part for part in url[2].split("/") if part and "%" not in part]
     words = (p for p in parts if len(p) <= LONGEST_ID or not any(map(str.isdigit, p)))
-    return "/".join([url[1], *words])
+    return "/".join([url[1], *words]) + " "

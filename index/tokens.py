@@ -52,6 +52,17 @@ DIGIT_LETTER = re.compile(r"(?<=\d)(?=[a-z])")
 LETTER_DIGIT = re.compile(r"(?<=[a-z])(?=\d)|(?<=\d)(?=[a-z])")
 PLURAL = re.compile(r"[a-z]{2,}[a-rt-z]s")  # the dictionary's ウィンドウズ is window
 KATAKANA = re.compile(r"[ァ-ヺー]+")
+# Loan words whose English the dictionary lacks, or takes for another of that sound (crowd, sauce):
+# by katakana as fold_katakana leaves it. The dictionary's own English stays beside it.
+LOANS = dict(
+    pair.split(":")
+    for pair in (
+        "アジヤイル:agile アプリ:app ウエア:ware カネル:kernel キヤツシユ:cache キユ:queue "
+        "クラウド:cloud スマホ:smartphone ソス:source デイスク:disk ドツカ:docker パス:path "
+        "パスワド:password パソコン:pc フオン:phone マツク:mac ユエスビ:usb ラツク:rack "
+        "ルト:root ロド:load ワイフアイ:wifi"
+    ).split()
+)
 _V_ROW = str.maketrans({"ァ": "バ", "ィ": "ビ", "ェ": "ベ", "ォ": "ボ", "ュ": "ビュ"})
 _SMALL = str.maketrans("ァィゥェォッャュョヮ", "アイウエオツヤユヨワ")
 
@@ -259,7 +270,7 @@ def _compound(words: Sequence[Word]) -> Word:
     if len(words) == 1:
         return words[0]
     surface = "".join(word.surface for word in words)
-    english = "".join(word.terms[0] for word in words)
+    english = LOANS.get(fold_katakana(surface)) or "".join(word.terms[0] for word in words)
     parts = tuple(dict.fromkeys(term for word in words for term in word.terms))
     if english.isascii():
         return Word(surface, "名詞", (english, fold_katakana(surface)), parts)
@@ -275,14 +286,15 @@ def _word(token: fugashi.UnidicNode) -> Word | None:
     if lemma in FUNCTION_LEMMAS:
         return None
     written = fold_katakana((feature.orthBase or surface).lower())
-    terms = [lemma, written] if lemma else [written]
+    terms = [term for term in (LOANS.get(written), lemma, written) if term]
     if feature.pos2 == "固有名詞":  # the lemma is the reading: it joins families, so last
         terms.reverse()
     if surface in KANJI_DIGITS:
         terms.append(KANJI_DIGITS[surface])
-    unknown = () if lemma else _sounds(surface)  # else the dictionary's English is surer
+    # English, the dictionary's or ours, is surer than a sound.
+    sounds = () if any(map(str.isascii, terms)) else _sounds(surface)
     pos = feature.pos3 if feature.pos3 in NAMES else feature.pos1
-    return Word(surface, pos, tuple(dict.fromkeys(terms)), sounds=unknown)
+    return Word(surface, pos, tuple(dict.fromkeys(terms)), sounds=sounds)
 
 
 def _lemma(lemma: str | None) -> str | None:
