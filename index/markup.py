@@ -29,7 +29,7 @@ _AOZORA_NOTE = re.compile(r"［＃[^］\n]*］")
 _WIKI_LINK = re.compile(r"\[\[([^\[\]\n]+)\](?:\[([^\[\]\n]*)\])?\]")  # Obsidian's, and Org's
 _LINK = re.compile(r"\[([^\[\]\n]*)\]\(([^()\n]*)\)")
 _URL = re.compile(
-    r"[A-Za-z][A-Za-z0-9+.-]*://([A-Za-z0-9._:@-]+)((?:/[A-Za-z0-9._~!$&'*+,;=:@%-]*)*)"
+    r"[A-Za-z][A-Za-z0-9+.-]{0,14}://([A-Za-z0-9._:@-]+)((?:/[A-Za-z0-9._~!$&'*+,;=:@%-]*)*)"
     r"(?:[?#][A-Za-z0-9._~!$&'*+,;=:@%/?#-]*)?"
 )
 LONGEST_ID = 15  # characters of a URL's part with digits in it; longer ones are keys of a machine

@@ -34,13 +34,16 @@ MAX_DEPTH = 40  # bullets below one another; what is deeper becomes a neighbour,
 MAX_RECORD_LINES = 50  # of a CSV; a quote that stays open longer was never meant to open one
 TAB = "    "
 
-_MARKDOWN_HEADING = re.compile(r"(#{1,6})\s+(.+?)\s*#*\s*$")
+_MARKDOWN_HEADING = re.compile(r"(#{1,6})\s+(\S.*)")
 _UNDERLINE = re.compile(r"(=+|-{3,}|＝+|─{3,}|━{3,})\s*$")
 _SIGN_HEADING = re.compile(r"[■□◆◇▼▲★☆【]")
 _BULLET = re.compile(r"[•・‣◦●○▪▫∙⁃]\s*|[-*+–]\s+|(?:\d{1,3}[.)．]|[(（]\d{1,3}[)）])\s+|[①-⑳]\s*")
 _TABLE_ROW = re.compile(r"\|.*\|\s*$")
 _TABLE_RULE = re.compile(r"\|(?=.*-)[\s:|+-]+$")  # below the names of a table's columns
 _CELL_WALL = re.compile(r"(?<!\\)\|")
+_COLUMN_NAMES = re.compile(  # of a CSV; short and no numbers, so no 1,000円
+    r'(?:"?[^\W\d][^\n,;\t"。]{0,19}"?(?:[,;\t]|$)){2,}'
+)
 _NUMBER = re.compile(r"[-+±¥$€]?[0-9][0-9,./:％%-]*|")
 _ORG_HEADING = re.compile(r"\*+\s")
 _ORG_TITLE = re.compile(
@@ -103,14 +106,17 @@ def split(note: Note) -> list[Passage]:
 def label(text: str) -> str:
     """A heading or bullet line as a heading path shows it: no marks, no longer than a title.
 
-    Of an Org headline without its keyword and tags; of a table's first row its cells.
+    Of an Org headline without its keyword and tags; of a table's first row, which names its
+    columns, the names.
     """
     content = text.strip()
     if match := _MARKDOWN_HEADING.match(content):
-        content = match[2]
+        content = match[2].rstrip("#").rstrip() or match[2]
     first, _, below = content.partition("\n")
     if _TABLE_ROW.match(first) and (not below or _TABLE_RULE.match(below.strip())):
-        return _cells_label(_CELL_WALL.split(first.strip())[1:-1])
+        return _names(_CELL_WALL.split(first.strip())[1:-1])
+    if _COLUMN_NAMES.fullmatch(content):
+        return _names(name.strip().strip('"') for name in re.split("[,;\t]", content))
     content = match[1] if (match := _ORG_TITLE.match(content)) else strip_bullet(content)
     return _short(content.strip("■□◆◇▼▲★☆ 　*_"))
 
@@ -392,7 +398,7 @@ class _RecordSplitter(_Splitter):
         names: tuple[str, ...] = ()
         for lines, cells in islice(records, 1):
             if len(cells) > 1 and not all(_NUMBER.fullmatch(cell.strip()) for cell in cells):
-                names = (_cells_label(cells),)
+                names = (label("\n".join(line.text for line in lines)),)
                 yield from self._pieces([lines])
             else:
                 records = chain([(lines, cells)], records)
@@ -464,7 +470,7 @@ def _short(content: str) -> str:
     return content if len(content) <= MAX_HEADING_CHARS else content[: MAX_HEADING_CHARS - 1] + "…"
 
 
-def _cells_label(cells: Iterable[str]) -> str:
+def _names(cells: Iterable[str]) -> str:
     """The names of a table's columns as a heading: 品名, 単価, 数量."""
     return _short(", ".join(name for cell in cells if (name := " ".join(cell.split()))))
 
