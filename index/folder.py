@@ -26,7 +26,7 @@ IGNORE_FILE = ".kikigakiignore"  # in any folder; patterns as in .gitignore
 TEMPORARY = re.compile(
     r"~\$.*|.*~|#.*#|4913|.*\.(?:tmp|temp|swp|swo|part|partial|crdownload)", re.I
 )
-SUFFIXES = frozenset({".txt", ".text", ".md", ".markdown"})
+SUFFIXES = frozenset({".txt", ".text", ".md", ".markdown", ".org", ".csv", ".tsv"})
 MAX_BYTES = 50_000_000  # a note anyone wrote by hand is far smaller; a log or a dump is not a note
 
 

@@ -13,6 +13,7 @@ from pathlib import Path, PurePosixPath
 from index.encodings import decode
 from index.errors import Unreadable
 from index.folder import MAX_BYTES, NoteFile, Skipped, os_reason, scan, too_large
+from index.metadata import about
 
 READER = 2  # raise when files are read that were not, or otherwise: every folder is read again
 
@@ -22,15 +23,16 @@ class Note:
     r"""One note as text. Lines are counted from 1 and end at \n; \r\n and \r were made \n."""
 
     path: str
-    title: str
+    title: str  # what it calls itself, else its file's name
     text: str
     encoding: str
     sha256: str  # of the file's bytes
-    tags: tuple[str, ...] = ()
-    aliases: tuple[str, ...] = ()
-    date: str = ""  # yyyy-mm-dd, as the note or its name says; empty when neither does
-    headings: tuple[tuple[int, int], ...] | None = None  # (line, level); None: by marks in the text
-    pages: tuple[int, ...] = ()  # the first line of each page
+    tags: tuple[str, ...] = ()  # without their #
+    aliases: tuple[str, ...] = ()  # other names it gives itself
+    date: str = ""  # yyyy-mm-dd, as the note or its file's name says; empty when neither does
+    # Of an extracted document, its headings as (line from 1, level from 1); None: marks show them.
+    headings: tuple[tuple[int, int], ...] | None = None
+    pages: tuple[int, ...] = ()  # of a PDF, the first line of each page, from 1
 
     @property
     def lines(self) -> list[str]:
@@ -55,12 +57,16 @@ def read_note(folder: Path, file: NoteFile) -> Note:
     text = text.replace("\r\n", "\n").replace("\r", "\n")
     if not text.strip():
         raise Unreadable("空のファイル (empty)")
+    said = about(file.path, text)
     return Note(
         path=file.path,
-        title=PurePosixPath(file.path).stem,
+        title=said.title or PurePosixPath(file.path).stem,
         text=text,
         encoding=encoding,
         sha256=hashlib.sha256(content).hexdigest(),
+        tags=said.tags,
+        aliases=said.aliases,
+        date=said.date,
     )
 
 

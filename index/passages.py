@@ -2,35 +2,55 @@
 
     note ▶ blocks (heading, list, paragraph, table, code) ▶ Passage
 
-A passage is a bullet with all that hangs below it, a paragraph, a heading line, some rows of a
-table. What is too large is cut where a reader would pause: between bullets, rows or lines, then
-at sentence ends. Invariant: passage.text == note.text[start : start + len(text)], every line that
-is not blank is in a passage, and only a line longer than a passage is in more than one.
+Which marks mean what depends on the format: plain text and Markdown, Org, CSV, or a document
+whose headings came with it. A passage is a bullet with all that hangs below it, a paragraph, a
+heading line, some rows of a table under the names of its columns. What is too large is cut where a
+reader would pause: between bullets, rows or lines, then at sentence ends. Invariant:
+passage.text == note.text[start : start + len(text)], every line that is not blank is in a passage,
+and only a line longer than a passage is in more than one.
 """
 
 from __future__ import annotations
 
+import csv
 import re
+from bisect import bisect_right
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice, pairwise
+from itertools import chain, islice, pairwise
+from pathlib import PurePosixPath
 
+from index.markup import fence_end, front_matter
+from index.metadata import MARKDOWN
 from index.notes import Note
 
-SPLITTER = 1  # raise when a change here cuts differently: every store is then cut again
+SPLITTER = 2  # raise when a change here cuts differently: every store is then cut again
 
 MAX_LINES = 12  # what fits one glance; the question files hold a hit to the same size
 MAX_CHARS = 600  # about 400 of the encoder's 512 tokens (0.66 a character over JaQuAD's texts)
 MAX_HEADING_CHARS = 80  # a plain line longer than this is a sentence rather than a title
 MAX_DEPTH = 40  # bullets below one another; what is deeper becomes a neighbour, not a child
+MAX_RECORD_LINES = 50  # of a CSV; a quote that stays open longer was never meant to open one
 TAB = "    "
 
-_MARKDOWN_HEADING = re.compile(r"(#{1,6})\s+(.+?)\s*#*\s*$")
+_MARKDOWN_HEADING = re.compile(r"(#{1,6})\s+(\S.*)")
 _UNDERLINE = re.compile(r"(=+|-{3,}|＝+|─{3,}|━{3,})\s*$")
 _SIGN_HEADING = re.compile(r"[■□◆◇▼▲★☆【]")
 _BULLET = re.compile(r"[•・‣◦●○▪▫∙⁃]\s*|[-*+–]\s+|(?:\d{1,3}[.)．]|[(（]\d{1,3}[)）])\s+|[①-⑳]\s*")
 _TABLE_ROW = re.compile(r"\|.*\|\s*$")
-_FENCE = re.compile(r"(`{3,}|~{3,})")
+_TABLE_RULE = re.compile(r"\|(?=.*-)[\s:|+-]+$")  # below the names of a table's columns
+_CELL_WALL = re.compile(r"(?<!\\)\|")
+_COLUMN_NAMES = re.compile(  # of a CSV; short and no numbers, so no 1,000円
+    r'(?:"?[^\W\d][^\n,;\t"。]{0,19}"?(?:[,;\t]|$)){2,}'
+)
+_NUMBER = re.compile(r"[-+±¥$€]?[0-9][0-9,./:％%-]*|")
+_ORG_HEADING = re.compile(r"\*+\s")
+_ORG_TITLE = re.compile(
+    r"\*+\s+(?:(?:TODO|NEXT|DOING|WAITING|WAIT|HOLD|DONE|CANCELED|CANCELLED)\s+)?"
+    r"(?:\[#\w\]\s+)?(.*?)(?:\s+:[\w@#%:]+:)?$"
+)
+_ORG_OPENING = re.compile(r"#\+begin_(\S+)|:[\w-]+:$", re.IGNORECASE)
 _SENTENCE_END = re.compile(r"[。．！？!?]+[」』）)\]】]*|\.(?=\s)")
 _PAUSE = re.compile(r"[、，,;；：:）)」』\s]")
 _CLOSES_SENTENCE = "。．.!?！？、，,;；"
@@ -54,6 +74,7 @@ class _Line:
     start: int  # offset in the note
     text: str
     indent: int  # columns; a full-width space is two
+    bullet: bool  # whether it begins with a bullet's mark
 
     @property
     def end(self) -> int:
@@ -62,10 +83,6 @@ class _Line:
     @property
     def content(self) -> str:
         return self.text.strip()
-
-    @property
-    def bullet(self) -> bool:
-        return _BULLET.match(self.content) is not None
 
 
 @dataclass(slots=True)
@@ -83,16 +100,25 @@ class _Item:
 
 def split(note: Note) -> list[Passage]:
     """The passages of a note, in order of their first line; see the module for what they obey."""
-    return list(_Splitter(note).run())
+    return list(_splitter(note).run())
 
 
 def label(text: str) -> str:
-    """A heading or bullet line as a heading path shows it: no marks, no longer than a title."""
+    """A heading or bullet line as a heading path shows it: no marks, no longer than a title.
+
+    Of an Org headline without its keyword and tags; of a table's first row, which names its
+    columns, the names.
+    """
     content = text.strip()
     if match := _MARKDOWN_HEADING.match(content):
-        content = match[2]
-    content = strip_bullet(content).strip("■□◆◇▼▲★☆ 　*_")
-    return content if len(content) <= MAX_HEADING_CHARS else content[: MAX_HEADING_CHARS - 1] + "…"
+        content = match[2].rstrip("#").rstrip() or match[2]
+    first, _, below = content.partition("\n")
+    if _TABLE_ROW.match(first) and (not below or _TABLE_RULE.match(below.strip())):
+        return _names(_CELL_WALL.split(first.strip())[1:-1])
+    if _COLUMN_NAMES.fullmatch(content):
+        return _names(name.strip().strip('"') for name in re.split("[,;\t]", content))
+    content = match[1] if (match := _ORG_TITLE.match(content)) else strip_bullet(content)
+    return _short(content.strip("■□◆◇▼▲★☆ 　*_"))
 
 
 def strip_bullet(line: str) -> str:
@@ -100,29 +126,46 @@ def strip_bullet(line: str) -> str:
     return _BULLET.sub("", line, count=1) if _BULLET.match(line) else line
 
 
+def _splitter(note: Note) -> _Splitter:
+    suffix = PurePosixPath(note.path).suffix.lower()
+    if note.headings is not None:
+        return _DocumentSplitter(note, dict(note.headings))
+    if suffix == ".org":
+        return _OrgSplitter(note)
+    if suffix in (".csv", ".tsv"):
+        return _RecordSplitter(note)
+    return _Splitter(note)
+
+
 class _Splitter:
-    """One pass over a note's lines, keeping the headings above the line at hand."""
+    """One pass over a note's lines, keeping the headings above the line at hand.
+
+    Reads plain text and Markdown, which mark headings alike; other formats say what differs.
+    """
 
     def __init__(self, note: Note) -> None:
         self.note = note
+        self.texts = note.lines
         self.headings: list[tuple[int, str]] = []  # (level, label), levels rising
         self.lines: list[_Line] = []
         start = 0
-        for number, text in enumerate(note.lines, start=1):
+        for number, text in enumerate(self.texts, start=1):
             expanded = text.replace("\t", TAB).replace("　", "  ")
             indent = len(expanded) - len(expanded.lstrip())
-            self.lines.append(_Line(number, start, text, indent))
+            bullet = _BULLET.match(text.strip()) is not None
+            self.lines.append(_Line(number, start, text, indent, bullet))
             start += len(text) + 1
 
     def run(self) -> Iterator[Passage]:
-        at = self._front_matter()
+        """The passages, in order."""
+        at = self._opening()
         if at:
             yield from self._pieces([[line] for line in self.lines[:at]])
         while at < len(self.lines):
             line = self.lines[at]
             if not line.content:
                 at += 1
-            elif (end := self._fence(at)) > at:
+            elif (end := self._block(at)) > at:
                 yield from self._pieces([self.lines[at:end]])
                 at = end
             elif heading := self._heading(at):
@@ -138,26 +181,22 @@ class _Splitter:
                 at = end
             else:
                 end = self._paragraph_end(at)
-                yield from self._pieces([[line] for line in self.lines[at:end]])
+                yield from self._paragraph(self.lines[at:end])
                 at = end
 
-    def _front_matter(self) -> int:
-        """How many lines of YAML between --- and --- open the note; 0 where there are none."""
-        if self.lines[0].text.rstrip() != "---":
+    def _opening(self) -> int:
+        """How many lines stand before the text itself and tell of it: a Markdown note's YAML."""
+        if PurePosixPath(self.note.path).suffix.lower() not in MARKDOWN:
             return 0
-        for line in self.lines[1:]:
-            if line.text.rstrip() in ("---", "..."):
-                return line.number
-        return 0
+        return front_matter(self.texts)
 
-    def _fence(self, at: int) -> int:
-        """Where the code block that begins here ends; at itself when none does."""
-        if not (opening := _FENCE.match(self.lines[at].content)):
-            return at
-        for end in range(at + 1, len(self.lines)):
-            if self.lines[end].content.startswith(opening[1]):
-                return end + 1
-        return at  # never closed: a stray mark, not a block
+    def _block(self, at: int) -> int:
+        """Where the code that begins here and is kept whole ends; at itself when none does."""
+        return fence_end(self.texts, at)
+
+    def _marked_heading(self, line: _Line) -> bool:
+        """Whether a line is a heading even in the midst of a list or a paragraph."""
+        return bool(_MARKDOWN_HEADING.match(line.content) or _SIGN_HEADING.match(line.content))
 
     def _heading(self, at: int) -> tuple[int, int] | None:
         """Level (1 outermost) and number of lines of the heading that begins here, if one does."""
@@ -206,7 +245,7 @@ class _Splitter:
             line = self.lines[end]
             if line.content:
                 goes_on = line.bullet or (line.indent > 0 or bool(self._content_at(end - 1)))
-                if not goes_on or _heading_mark(line.content):
+                if not goes_on or self._marked_heading(line):
                     break
             end += 1
         while end > at and not self.lines[end - 1].content:
@@ -221,13 +260,22 @@ class _Splitter:
             if (
                 not line.content
                 or line.bullet
-                or _heading_mark(line.content)
+                or self._marked_heading(line)
                 or bool(_TABLE_ROW.match(line.content)) != table
                 or line.text.startswith("　")
-                or self._fence(end) > end
+                or self._block(end) > end
             ):
                 return end
         return len(self.lines)
+
+    def _paragraph(self, lines: Sequence[_Line]) -> Iterator[Passage]:
+        """Lines that belong together; a table's first row is a heading to the others."""
+        named = len(lines) > 1 and _TABLE_RULE.match(lines[1].content)
+        if named and _TABLE_ROW.match(lines[0].content):
+            yield from self._pieces([lines[:2]])
+            yield from self._pieces([[line] for line in lines[2:]], (label(lines[0].text),))
+        else:
+            yield from self._pieces([[line] for line in lines])
 
     def _item(self, item: _Item, parents: tuple[str, ...]) -> Iterator[Passage]:
         """One passage for a bullet and all below it; where too large, the bullet with what fits."""
@@ -250,26 +298,28 @@ class _Splitter:
         """Passages out of groups of lines: as many groups in each as fit, large lines cut."""
         pending: list[_Line] = []
         for group in groups:
-            if pending and not _fits([*pending, *group]):
-                yield self._passage(pending, parents)
+            if not _fits([*pending, *group]):
+                yield from self._whole(pending, parents)
                 pending = []
             if _fits(group):
                 pending.extend(group)
                 continue
             for line in group:  # a group that does not fit goes on line by line
-                if pending and not _fits([*pending, line]):
-                    yield self._passage(pending, parents)
+                if not _fits([*pending, line]):
+                    yield from self._whole(pending, parents)
                     pending = []
                 if _fits([line]):
                     pending.append(line)
                 elif line.content:
                     yield from self._cut(line, parents)
-        if any(line.content for line in pending):
-            yield self._passage(pending, parents)
+        yield from self._whole(pending, parents)
 
-    def _passage(self, lines: Sequence[_Line], parents: tuple[str, ...]) -> Passage:
+    def _whole(self, lines: Sequence[_Line], parents: tuple[str, ...]) -> Iterator[Passage]:
+        """One passage of lines that fit, without blank ones around them; none of blank ones."""
         kept = [line for line in lines if line.content]
-        return self._slice(kept[0].start, kept[-1].end, kept[0].number, kept[-1].number, parents)
+        if kept:
+            first, last = kept[0], kept[-1]
+            yield self._slice(first.start, last.end, first.number, last.number, parents)
 
     def _cut(self, line: _Line, parents: tuple[str, ...]) -> Iterator[Passage]:
         for start, end in sentence_pieces(line.text, MAX_CHARS):
@@ -283,6 +333,100 @@ class _Splitter:
     ) -> Passage:
         heading = tuple(text for _, text in self.headings) + parents
         return Passage(self.note.path, first, last, heading, self.note.text[start:end], start)
+
+
+class _OrgSplitter(_Splitter):
+    """Org: stars are headings, #+BEGIN_… blocks and :PROPERTIES: drawers are kept whole."""
+
+    def __init__(self, note: Note) -> None:
+        super().__init__(note)
+        self.headlines = [at for at, line in enumerate(self.lines) if self._marked_heading(line)]
+        self.places: dict[str, list[int]] = defaultdict(list)  # of what closes a block or drawer
+        for at, line in enumerate(self.lines):
+            if line.content[:6].lower() in ("#+end_", ":end:"):
+                self.places[line.content.lower()].append(at)
+
+    def _block(self, at: int) -> int:
+        if not (opening := _ORG_OPENING.match(self.lines[at].content)):
+            return at
+        ends = self.places[f"#+end_{opening[1]}".lower() if opening[1] else ":end:"]
+        following = bisect_right(ends, at)
+        if following == len(ends):
+            return at
+        end = ends[following] + 1
+        parted = bisect_right(self.headlines, at) < bisect_right(self.headlines, end)
+        return at if parted else end
+
+    def _marked_heading(self, line: _Line) -> bool:
+        return _ORG_HEADING.match(line.text) is not None
+
+    def _heading(self, at: int) -> tuple[int, int] | None:
+        line = self.lines[at]
+        if not self._marked_heading(line):
+            return None
+        return len(line.text) - len(line.text.lstrip("*")), 1
+
+
+class _DocumentSplitter(_Splitter):
+    """A document whose headings came with it: no other line is one."""
+
+    def __init__(self, note: Note, levels: dict[int, int]) -> None:
+        super().__init__(note)
+        self.levels = levels  # by line
+
+    def _opening(self) -> int:
+        return 0
+
+    def _block(self, at: int) -> int:
+        end = super()._block(at)
+        return at if any(map(self._marked_heading, self.lines[at:end])) else end
+
+    def _marked_heading(self, line: _Line) -> bool:
+        return line.number in self.levels
+
+    def _heading(self, at: int) -> tuple[int, int] | None:
+        level = self.levels.get(self.lines[at].number)
+        return None if level is None else (level, 1)
+
+
+class _RecordSplitter(_Splitter):
+    """CSV and TSV: records under the names of their columns, as rows of a table."""
+
+    def run(self) -> Iterator[Passage]:
+        """The first record, where it names the columns, then as many in a passage as fit."""
+        records = self._records()
+        names: tuple[str, ...] = ()
+        for lines, cells in islice(records, 1):
+            if len(cells) > 1 and not all(_NUMBER.fullmatch(cell.strip()) for cell in cells):
+                names = (label("\n".join(line.text for line in lines)),)
+                yield from self._pieces([lines])
+            else:
+                records = chain([(lines, cells)], records)
+        yield from self._pieces((lines for lines, _ in records), names)
+
+    def _records(self) -> Iterator[tuple[Sequence[_Line], list[str]]]:
+        """Each record's lines and cells; a record has several lines where a quoted cell has."""
+        at = 0
+        delimiter = self._delimiter()
+        while at < len(self.lines):
+            end = min(at + MAX_RECORD_LINES, len(self.lines))
+            following = (self.texts[line] + "\n" for line in range(at, end))
+            reader = csv.reader(chain(following, ["\n"]), delimiter=delimiter)
+            try:
+                cells = next(reader)
+            except csv.Error:  # a NUL, or a cell larger than the module reads
+                cells = []
+            # One more line than there are: a quote that nothing closes, so not one to go by.
+            length = reader.line_num if cells and reader.line_num <= end - at else 1
+            if any(line.content for line in self.lines[at : at + length]):
+                yield self.lines[at : at + length], cells
+            at += length
+
+    def _delimiter(self) -> str:
+        """The sign that stands most often in the first line that is not blank."""
+        first = next(filter(str.strip, self.texts), "")
+        signs = "\t,;" if self.note.path.lower().endswith(".tsv") else ",;\t"
+        return max(signs, key=first.count)  # the first of equals
 
 
 def sentences(text: str) -> list[tuple[int, int]]:
@@ -322,8 +466,13 @@ def _hard_cuts(sentence: str, limit: int) -> Iterator[tuple[int, int]]:
     yield start, len(sentence)
 
 
-def _heading_mark(content: str) -> bool:
-    return bool(_MARKDOWN_HEADING.match(content) or _SIGN_HEADING.match(content))
+def _short(content: str) -> str:
+    return content if len(content) <= MAX_HEADING_CHARS else content[: MAX_HEADING_CHARS - 1] + "…"
+
+
+def _names(cells: Iterable[str]) -> str:
+    """The names of a table's columns as a heading: 品名, 単価, 数量."""
+    return _short(", ".join(name for cell in cells if (name := " ".join(cell.split()))))
 
 
 def _fits(lines: Sequence[_Line]) -> bool:

@@ -39,6 +39,7 @@ from index.errors import StoreError, StoreMismatch
 from index.filters import Filter
 from index.folder import NoteFile, Skipped
 from index.keywords import KeywordIndex, KeywordRow
+from index.markup import plain
 from index.notes import READER
 from index.passages import SPLITTER, Passage
 from index.stamp import Commit, Stamp
@@ -493,9 +494,9 @@ _DATE = "CASE date WHEN '' THEN date(mtime_ns / 1000000000, 'unixepoch', 'localt
 
 
 def searched_text(context: str, text: str) -> str:
-    """What the encoder reads for a passage: its title and headings, then its own lines."""
-    lines = (line.strip() for line in text.split("\n"))
-    return "\n".join(line for line in (context, *lines) if line)
+    """What the encoder reads for a passage: its title and headings, then its own lines, plain."""
+    lines = (line.strip() for line in plain(f"{context}\n{text}").split("\n"))
+    return "\n".join(line for line in lines if line)
 
 
 def versions() -> dict[str, str]:

@@ -1,6 +1,6 @@
 """Japanese words for search: one spelling for all the ways a word is written.
 
-    normalize ▶ NFKC, lower case
+    normalize ▶ without marks (markup.plain), NFKC, lower case
     tokenize  ▶ Word(surface, terms): fugashi + unidic-lite, content words only
     bigrams   ▶ pairs of characters, the safety net for words the dictionary lacks and for slips
 
@@ -19,9 +19,11 @@ from importlib.metadata import version
 
 import fugashi
 
+from index.dates import DATE, numbers
+from index.markup import plain
 from index.sound import sound
 
-RULES = 7  # raise when a change here gives other terms: every store is then cut again
+RULES = 8  # raise when a change here gives other terms: every store is then cut again
 
 # Parts of speech (unidic pos1) that carry what a text is about. Particles, auxiliaries and
 # punctuation do not; pronouns, adnominals and interjections point or greet, and match everywhere.
@@ -42,14 +44,6 @@ ENGLISH_FUNCTION_WORDS = frozenset(
 # A run of ASCII letters and digits with the signs that codes and versions hold inside: Hyper-V,
 # PPR-9087, v1.2.3, C++, user_id. Taken whole before fugashi, which would cut them to pieces.
 CODE = re.compile(r"[A-Za-z0-9]+(?:[-._/'&:][A-Za-z0-9]+)*(?:\+\+|[#%])?")
-# A date, as Japanese write it: 令和6年4月1日, 2024年4月, 2024-04-01, 2024/4/1, R6.4.1.
-DATE = re.compile(
-    r"(?<![0-9A-Za-z])(?:"
-    r"(?:(?:明治|大正|昭和|平成|令和)(?:元|[0-9]{1,2})|[12][0-9]{3})年[0-9]{1,2}月(?:[0-9]{1,2}日)?"
-    r"|(?:[12][0-9]{3}|[MTSHR][0-9]{1,2})[-/.][0-9]{1,2}[-/.][0-9]{1,2}(?![0-9]))"
-)
-ERAS = {"明治": 1867, "大正": 1911, "昭和": 1925, "平成": 1988, "令和": 2018}  # the year before
-ERAS |= {"M": 1867, "T": 1911, "S": 1925, "H": 1988, "R": 2018}
 WHOLE = re.compile(f"(?P<date>{DATE.pattern})|{CODE.pattern}")
 KANJI_DIGITS = dict(zip("〇一二三四五六七八九", "0123456789", strict=True))
 # Where a code's parts meet: a sign, aB in camel case, ABc, and a letter beside a digit.
@@ -58,6 +52,17 @@ DIGIT_LETTER = re.compile(r"(?<=\d)(?=[a-z])")
 LETTER_DIGIT = re.compile(r"(?<=[a-z])(?=\d)|(?<=\d)(?=[a-z])")
 PLURAL = re.compile(r"[a-z]{2,}[a-rt-z]s")  # the dictionary's ウィンドウズ is window
 KATAKANA = re.compile(r"[ァ-ヺー]+")
+# Loan words whose English the dictionary lacks, or takes for another of that sound (crowd, sauce):
+# by katakana as fold_katakana leaves it. The dictionary's own English stays beside it.
+LOANS = dict(
+    pair.split(":")
+    for pair in (
+        "アジヤイル:agile アプリ:app ウエア:ware カネル:kernel キヤツシユ:cache キユ:queue "
+        "クラウド:cloud スマホ:smartphone ソス:source デイスク:disk ドツカ:docker パス:path "
+        "パスワド:password パソコン:pc フオン:phone マツク:mac ユエスビ:usb ラツク:rack "
+        "ルト:root ロド:load ワイフアイ:wifi"
+    ).split()
+)
 _V_ROW = str.maketrans({"ァ": "バ", "ィ": "ビ", "ェ": "ベ", "ォ": "ボ", "ュ": "ビュ"})
 _SMALL = str.maketrans("ァィゥェォッャュョヮ", "アイウエオツヤユヨワ")
 
@@ -79,15 +84,23 @@ class Word:
 
 
 def normalize(text: str) -> str:
-    """Full-width letters, half-width kana and compatibility forms made plain; lower case."""
-    return unicodedata.normalize("NFKC", text).lower()
+    """Ruby, links, what nobody sees, full-width and compatibility forms made plain; lower case."""
+    return _nfkc(text).lower()
+
+
+def _nfkc(text: str) -> str:
+    return unicodedata.normalize("NFKC", plain(text))
 
 
 def as_written(surface: str, text: str) -> str:
-    """A normalised word as its text writes it (ＰＣ for pc), where letters map one to one."""
-    plain = normalize(text)
-    at = plain.find(surface)
-    return text[at : at + len(surface)] if at >= 0 and len(plain) == len(text) else surface
+    """A normalised word as its text writes it (ＰＣ for pc), where letters map one to one.
+
+    Marks are left out, as a reader leaves them out: 打ち合わせ of 打《う》ち合《あ》わせ.
+    """
+    read = plain(text)
+    normal = normalize(read)
+    at = normal.find(surface)
+    return read[at : at + len(surface)] if at >= 0 and len(normal) == len(read) else surface
 
 
 def fold_katakana(text: str) -> str:
@@ -111,7 +124,7 @@ def tokenize(text: str) -> list[Word]:
     written, and for a name its reading. A code is kept whole, without its signs, and in parts; a
     run of katakana is one word with its parts; a date is one word however it is written.
     """
-    text = unicodedata.normalize("NFKC", text)
+    text = _nfkc(text)
     words: list[Word] = []
     start = 0
     for whole in WHOLE.finditer(text):
@@ -120,7 +133,7 @@ def tokenize(text: str) -> list[Word]:
             words.append(date)
         elif whole[0].lower() not in ENGLISH_FUNCTION_WORDS:
             word, between = _code(whole[0]), text[start : whole.start()]
-            if words and between == " ":
+            if words and between and not between.strip(" "):
                 word = _after(words[-1], word)  # live migration: ライブマイグレーション
             elif (
                 words
@@ -171,12 +184,10 @@ def _run_together(loan: Word, code: Word) -> Word:
 
 def _date(written: str) -> Word | None:
     """A date as year-month-day, with year-month and year as parts; None for no real date."""
-    era = next((era for era in ERAS if written.startswith(era)), "")
-    year, *rest = re.findall("[0-9]+|元", written)
-    numbers = [(1 if year == "元" else int(year)) + ERAS.get(era, 0), *map(int, rest)]
-    if not 1 <= numbers[1] <= 12 or not 1 <= (numbers[2:] or [1])[0] <= 31:
+    found = numbers(written)
+    if not found:
         return None
-    whole, *larger = ("-".join(map(str, numbers[:size])) for size in range(len(numbers), 0, -1))
+    whole, *larger = ("-".join(map(str, found[:size])) for size in range(len(found), 0, -1))
     return Word(written, "code", (whole,), tuple(larger))
 
 
@@ -259,7 +270,7 @@ def _compound(words: Sequence[Word]) -> Word:
     if len(words) == 1:
         return words[0]
     surface = "".join(word.surface for word in words)
-    english = "".join(word.terms[0] for word in words)
+    english = LOANS.get(fold_katakana(surface)) or "".join(word.terms[0] for word in words)
     parts = tuple(dict.fromkeys(term for word in words for term in word.terms))
     if english.isascii():
         return Word(surface, "名詞", (english, fold_katakana(surface)), parts)
@@ -275,14 +286,15 @@ def _word(token: fugashi.UnidicNode) -> Word | None:
     if lemma in FUNCTION_LEMMAS:
         return None
     written = fold_katakana((feature.orthBase or surface).lower())
-    terms = [lemma, written] if lemma else [written]
+    terms = [term for term in (LOANS.get(written), lemma, written) if term]
     if feature.pos2 == "固有名詞":  # the lemma is the reading: it joins families, so last
         terms.reverse()
     if surface in KANJI_DIGITS:
         terms.append(KANJI_DIGITS[surface])
-    unknown = () if lemma else _sounds(surface)  # else the dictionary's English is surer
+    # English, the dictionary's or ours, is surer than a sound.
+    sounds = () if any(map(str.isascii, terms)) else _sounds(surface)
     pos = feature.pos3 if feature.pos3 in NAMES else feature.pos1
-    return Word(surface, pos, tuple(dict.fromkeys(terms)), sounds=unknown)
+    return Word(surface, pos, tuple(dict.fromkeys(terms)), sounds=sounds)
 
 
 def _lemma(lemma: str | None) -> str | None:

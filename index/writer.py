@@ -12,7 +12,7 @@ import json
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, suppress
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -308,6 +308,7 @@ def _put_note(db: sqlite3.Connection, row: Sequence[str | int]) -> None:
 def _row(note: Note, passage: Passage) -> _PassageRow:
     titles = passage.heading if note.title in passage.heading else (note.title, *passage.heading)
     context = " › ".join(titles)
+    file_name = PurePosixPath(note.path).stem if note.title not in note.path else ""
     return (
         passage.path,
         passage.start_line,
@@ -317,7 +318,7 @@ def _row(note: Note, passage: Passage) -> _PassageRow:
         passage.start,
         context,
         _terms(passage.text),
-        _terms("\n".join([context, _own_title(passage), *note.aliases])),
+        _terms("\n".join([context, _own_title(passage), file_name, *note.aliases])),
     )
 
 
