@@ -10,7 +10,9 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 from conftest import EXAMPLE, ROOT, SEEDS, BigramEncoder, write_notes
@@ -22,7 +24,7 @@ from index import build, open_store
 from index.store import Store
 from qa import Answer, ask
 from qa.desk import Desk, Status
-from ui.server import chat_server, listen
+from ui.server import FindNote, chat_server, listen
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 needs_chromium = pytest.mark.skipif(
@@ -38,14 +40,20 @@ EVIL = (
 
 
 @contextmanager
-def serving(ask: Callable[..., Answer], status: Callable[[], Status]) -> Iterator[str]:
+def serving(
+    ask: Callable[..., Answer],
+    status: Callable[[], Status],
+    find_note: FindNote = lambda path: None,
+    login: bytes = b"",
+) -> Iterator[str]:
     """The chat on a free port, for as long as the block runs; gives its address."""
     listener = listen("127.0.0.1", 0)
     servers = []
 
     def run() -> None:  # made there too: Playwright keeps an event loop running in this thread
         examples = [EXAMPLE, "BYOCとは？"]
-        servers.append(chat_server(lambda: app.build_page(ask, status, examples), "127.0.0.1"))
+        build_page = partial(app.build_page, ask, status, examples)
+        servers.append(chat_server(build_page, find_note, "127.0.0.1", login))
         servers[0].run(sockets=[listener])
 
     thread = threading.Thread(target=run)
@@ -188,7 +196,8 @@ def test_a_note_full_of_markup_is_shown_as_text(
         hrefs = page.locator("#chat .md a").evaluate_all(
             "all => all.map(a => a.getAttribute('href'))"
         )
-        assert set(hrefs) == {"#cite-1-1"}
+        places = {f"/note/{quote(name)}?lines=1-1#L1" for name in (EVIL_NAME, "長い.txt")}
+        assert set(hrefs) <= {"#cite-1-1", *places}
         send(page, "長い行")
         expect(page.locator(".bot-row").last.locator("mark").first).to_contain_text("長い行")
 
