@@ -102,11 +102,12 @@ def web_app(page: gr.Blocks, find_note: FindNote, host: str, login: bytes = b"")
         return FileResponse(ASSETS / name, headers={"Cache-Control": "no-cache"})
 
     @app.get("/note/{path:path}")
-    def note(path: str, lines: str = "") -> Response:
+    def note(path: str, lines: str = "", part: int = 0) -> Response:
         unkept = {"Cache-Control": "no-store"}  # a browser's cache would be one more copy of it
         if found := find_note(path):
             opened, changed = found
-            return HTMLResponse(note_page(opened, lines, changed=changed), headers=unkept)
+            text = note_page(opened, lines, part, changed=changed)
+            return HTMLResponse(text, headers=unkept)
         return PlainTextResponse(MISSING, 404, headers=unkept)
 
     mounted: FastAPI = gr.mount_gradio_app(
