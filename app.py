@@ -19,8 +19,9 @@ from index.settings import notes_folder, store_folder
 from index.terminal import whole_number, writable
 from qa import Answer
 from qa.desk import Desk, Status
+from ui.door import is_loopback, login
 from ui.render import Turn, messages, status_html
-from ui.server import LOOPBACK, chat_server, listen
+from ui.server import chat_server, listen
 
 if TYPE_CHECKING:
     import gradio as gr
@@ -30,6 +31,12 @@ INTRO = """<h1>聞き書き <small>kikigaki</small></h1>
 <span lang="en">Answers with the exact lines of your notes.</span></p>"""
 HINT = "ノートに聞きたいことを書いてください\n\n<small>Enterで送る ・ Shift+Enterで改行</small>"
 BUSY_SECONDS, IDLE_SECONDS = 1, 3  # between two looks at how the index stands
+OPEN_TO_ALL = """注意: ほかの人もノートを読めます (others can read your notes now)。
+KIKIGAKI_USER と KIKIGAKI_PASSWORD でパスワードを付けられます (set both to ask for a password)。
+"""
+UNENCRYPTED = """注意: パスワードもノートも暗号化せずに送ります。
+(Password and notes are sent unencrypted.)
+"""
 log = logging.getLogger(__name__)
 
 
@@ -123,6 +130,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     writable(sys.stdout, sys.stderr)
     notes = notes_folder(options.notes)
     try:
+        # From the environment alone: everyone on the machine can see a command's flags.
+        secret = login(
+            os.environ.get("KIKIGAKI_USER") or "", os.environ.get("KIKIGAKI_PASSWORD") or ""
+        )
         listener = listen(options.host, options.port)
         desk = Desk(notes, store_folder(notes, options.store))
     except NotesError as error:
@@ -131,12 +142,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     with suppress(KeyboardInterrupt), listener:
         desk.start()
         server = chat_server(
-            lambda: build_page(desk.ask, desk.status, desk.examples()), options.host
+            lambda: build_page(desk.ask, desk.status, desk.examples()),
+            desk.note,
+            options.host,
+            secret,
         )
-        where = f"http://{options.host}:{options.port}"
+        name = f"[{options.host}]" if ":" in options.host else options.host
+        where = f"http://{name}:{options.port}"
         sys.stdout.write(f"ブラウザで開いてください / Open in your browser: {where}\n")
-        if options.host not in LOOPBACK:
-            sys.stdout.write("注意: ほかの人もノートを読めます / others can read your notes now\n")
+        if not is_loopback(options.host):
+            sys.stdout.write(UNENCRYPTED if secret else OPEN_TO_ALL)
         sys.stdout.flush()
         server.run(sockets=[listener])
     return 0

@@ -10,17 +10,19 @@ from __future__ import annotations
 
 import threading
 import time
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from index.errors import NotesError, StoreDamaged, StoreMismatch, StoreMissing
 from index.filters import Filter
-from index.folder import Skipped
+from index.folder import Skipped, real
+from index.notes import Note
 from index.settings import SEEDS
 from index.store import Store, open_store
 from index.watch import Follower, Following
-from qa.answer import Answer, ask
+from qa.answer import Answer, ask, read_back
 
 SEEDS_EXAMPLES = (
     "Hyper-Vのライブマイグレーション対応は？",
@@ -98,6 +100,22 @@ class Desk:
             reading = f"ノートを読んでいる途中です。残り {unread:,} 件 (still reading notes)"
             return replace(answer, notice="; ".join(filter(None, [reading, answer.notice])))
         return answer
+
+    def note(self, path: str) -> tuple[Note, bool] | None:
+        """An indexed note as its file is now, and whether it changed since.
+
+        None for a path that the store does not know, and for a note whose file cannot be read any
+        more or was replaced by a link out of the folder or by something that is no file.
+        """
+        known = unicodedata.normalize("NFC", path)  # as the store spells it
+        try:
+            store = self._store(wait=False)
+            file = store.note_file(known)
+            if file is None or not real(file).is_relative_to(self.notes) or not file.is_file():
+                return None
+            return read_back(store, known)
+        except NotesError:
+            return None
 
     def examples(self) -> list[str]:
         """Questions to begin with: for the note that comes along, else from the notes' headings."""

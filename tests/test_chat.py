@@ -10,7 +10,10 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 from conftest import EXAMPLE, ROOT, SEEDS, BigramEncoder, write_notes
@@ -22,7 +25,8 @@ from index import build, open_store
 from index.store import Store
 from qa import Answer, ask
 from qa.desk import Desk, Status
-from ui.server import chat_server, listen
+from ui.door import login
+from ui.server import FindNote, chat_server, listen
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 needs_chromium = pytest.mark.skipif(
@@ -38,14 +42,20 @@ EVIL = (
 
 
 @contextmanager
-def serving(ask: Callable[..., Answer], status: Callable[[], Status]) -> Iterator[str]:
+def serving(
+    ask: Callable[..., Answer],
+    status: Callable[[], Status],
+    find_note: FindNote = lambda path: None,
+    login: bytes = b"",
+) -> Iterator[str]:
     """The chat on a free port, for as long as the block runs; gives its address."""
     listener = listen("127.0.0.1", 0)
     servers = []
 
     def run() -> None:  # made there too: Playwright keeps an event loop running in this thread
         examples = [EXAMPLE, "BYOCとは？"]
-        servers.append(chat_server(lambda: app.build_page(ask, status, examples), "127.0.0.1"))
+        build_page = partial(app.build_page, ask, status, examples)
+        servers.append(chat_server(build_page, find_note, "127.0.0.1", login))
         servers[0].run(sockets=[listener])
 
     thread = threading.Thread(target=run)
@@ -188,9 +198,105 @@ def test_a_note_full_of_markup_is_shown_as_text(
         hrefs = page.locator("#chat .md a").evaluate_all(
             "all => all.map(a => a.getAttribute('href'))"
         )
-        assert set(hrefs) == {"#cite-1-1"}
+        places = {f"/note/{quote(name)}?lines=1#L1" for name in (EVIL_NAME, "長い.txt")}
+        assert set(hrefs) <= {"#cite-1-1", *places}
         send(page, "長い行")
         expect(page.locator(".bot-row").last.locator("mark").first).to_contain_text("長い行")
+
+
+@needs_chromium
+def test_a_citation_opens_its_note(
+    page: Page, tmp_path: Path, store: Store, notes: Path, store_folder: Path
+) -> None:
+    desk = Desk(notes, store_folder)
+    with serving(lambda question, history: ask(question, store), desk.status, desk.note) as address:
+        page.goto(address)
+        send(page, "粗大ごみはいつ出す？")
+        link = page.locator(".card header a").first
+        expect(link).to_contain_text("仕事/引越し.txt › ")
+        with page.context.expect_page() as opened:
+            link.click()
+        note = opened.value
+        expect(note.locator("mark")).to_have_text("・粗大ごみは水曜に出す")
+        expect(note.locator("#L3 mark")).to_be_in_viewport()
+        assert note.evaluate(
+            "[getComputedStyle(document.querySelector('mark')).display, opener]"
+        ) == [
+            "block",  # its style sheet is there
+            None,
+        ]
+        assert page.url == address  # the chat stays open
+    desk.close()
+
+
+@needs_chromium
+def test_the_chat_works_behind_a_password(browser: Browser, store: Store) -> None:
+    asking = partial(ask, store=store)
+    with serving(asking, Status, login=login("太郎", "ひらけゴマ:が")) as address:
+        known = {"username": "太郎", "password": "ひらけゴマ:が"}
+        context = browser.new_context(http_credentials=known)
+        page = context.new_page()
+        refused: list[str] = []
+        page.on("response", lambda got: refused.append(got.url) if got.status > 399 else None)
+        page.goto(address)
+        send(page, "カレーの作り方は？")
+        expect(page.locator(".bot-row").last.locator("mark").first).to_contain_text("カレー")
+        assert refused == []
+        context.close()
+        context.close()
+
+
+class AnotherSite(BaseHTTPRequestHandler):
+    """A site on another port of this machine, with an empty page that may do what it likes."""
+
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.send_header("Content-Type", "text/html")
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@needs_chromium
+def test_another_sites_page_gets_nothing(browser: Browser, store: Store) -> None:
+    with (
+        serving(partial(ask, store=store), Status) as chat,
+        ThreadingHTTPServer(("127.0.0.1", 0), AnotherSite) as other,
+    ):
+        threading.Thread(target=other.serve_forever).start()
+        context = browser.new_context()
+        page = context.new_page()
+        page.goto(f"http://127.0.0.1:{other.server_port}/")
+        let_in: list[str] = []
+        page.on("response", lambda got: let_in.append(got.url) if got.status != 403 else None)
+        tried = page.evaluate(
+            """async (chat) => {
+              const join = chat + "gradio_api/queue/join";
+              const body = JSON.stringify({ data: ["?", null], fn_index: 0, session_hash: "x" });
+              const post = { method: "POST", body };
+              const json = { ...post, headers: { "Content-Type": "application/json" } };
+              const loaded = (name) => new Promise((onload, onerror) => {
+                const element = document.createElement(name);
+                document.body.append(Object.assign(element, { src: chat, onload, onerror }));
+              });
+              const tries = await Promise.allSettled([
+                fetch(chat), fetch(chat, { mode: "no-cors" }), fetch(chat + "ui/chat.js"),
+                fetch(join, { ...post, mode: "no-cors" }), fetch(join, json),
+                loaded("img"), loaded("script"),
+              ]);
+              const form = document.createElement("form");
+              document.body.append(Object.assign(form, { action: join, method: "post" }));
+              form.submit();
+              return tries.map((each) => each.status);
+            }""",
+            chat,
+        )
+        assert tried == ["rejected"] * 7
+        expect(page.locator("body")).to_contain_text("ほかのサイトからは開けません")
+        assert let_in == []
+        context.close()
+        other.shutdown()
 
 
 @needs_chromium

@@ -1,1 +1,1 @@
-"""What the chat page shows: render.py (answers as HTML), chat.css, chat.js. app.py puts it up."""
+"""The web chat: what it shows (render.py, note_page.py), who may ask (door.py)."""

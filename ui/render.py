@@ -16,6 +16,7 @@ from index.passages import Passage
 from qa import Answer, Citation
 from qa.desk import Status
 from qa.show import reason
+from ui.note_page import note_address
 
 SHOWN = 1000  # characters of a question repeated in the chat, so that a pasted book stays readable
 SIGN = re.compile(r"[!-/:-@\[-`{-~]")  # ASCII punctuation: all of HTML's and Markdown's signs
@@ -50,10 +51,15 @@ def _lines(place: Passage | Citation) -> str:
     return f"{start}行" if start == end else f"{start}–{end}行"
 
 
-def _where(passage: Passage, lines: str) -> str:
-    """「file › heading › 12–14行」."""
+def _where(passage: Passage, places: Sequence[Passage | Citation]) -> str:
+    """「file › heading › 12–14行」, a link to these lines in the whole note."""
     names = (f"<bdi>{_safe(name)}</bdi>" for name in (passage.path, *passage.heading))
-    return " › ".join([*names, f"<span>{lines}</span>"])
+    lines = "、".join(dict.fromkeys(map(_lines, places)))
+    address = note_address(passage.path, ((at.start_line, at.end_line) for at in places))
+    return (
+        f'<a href="{_safe(address)}" target="_blank" rel="noopener">'
+        f"{' › '.join([*names, f'<span>{lines}</span>'])}</a>"
+    )
 
 
 def _marked(passage: Passage, citations: Sequence[Citation]) -> str:
@@ -76,13 +82,13 @@ def _marked(passage: Passage, citations: Sequence[Citation]) -> str:
 def _card(passage: Passage, citations: Sequence[Citation] = (), turn: int = 0) -> str:
     """One passage with its place, and the numbers of the citations taken from it."""
     numbers = "".join(f'<b id="cite-{turn}-{cited.n}">[{cited.n}]</b> ' for cited in citations)
-    lines = "、".join(dict.fromkeys(map(_lines, citations))) or _lines(passage)
+    where = _where(passage, citations or [passage])
     changed = any(cited.changed for cited in citations)
     why = "".join(
         f'<p class="why">[{cited.n}] {_safe(reason(cited.why))}</p>' for cited in citations
     )
     return (
-        f'<article class="card" tabindex="-1"><header>{numbers}{_where(passage, lines)}</header>'
+        f'<article class="card" tabindex="-1"><header>{numbers}{where}</header>'
         f"{'<p>このファイルは索引を作ったあとで変わりました。</p>' if changed else ''}"
         f"<pre>{_marked(passage, citations)}</pre>{why}</article>"
     )

@@ -1,7 +1,8 @@
-"""The chat's web server: which hosts may be spoken to, what a page may load, how it stops.
+"""The chat's web server: what it serves, what a page may load, how it stops.
 
-listen → chat_server → web_app (headers, host check) → the Gradio page. Gradio's own `launch` is not
-used: it calls itself through HTTP_PROXY, prints, and looks for another port.
+listen → chat_server → web_app (headers, then ui/door.py: who may speak) → the Gradio page, and a
+page for each note. Gradio's own `launch` is not used: it calls itself through HTTP_PROXY, prints,
+and looks for another port.
 """
 
 from __future__ import annotations
@@ -13,7 +14,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from starlette.datastructures import MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
 from index.errors import NotesError
+from index.notes import Note
+from ui.door import Door
+from ui.note_page import MISSING, note_page
 
 if TYPE_CHECKING:
     import gradio as gr
@@ -21,13 +28,13 @@ if TYPE_CHECKING:
     from fastapi import FastAPI
 
 ASSETS = Path(__file__).parent
-LOOPBACK = ("127.0.0.1", "localhost")
 POLICY = (  # nothing from another host, and no script but Gradio's files and the page's own (nonce)
     "default-src 'self'; script-src 'self' 'nonce-{}'; style-src 'self' 'unsafe-inline'; "
     "img-src 'self' data: blob:; object-src 'none'; base-uri 'self'; form-action 'self'; "
     "frame-ancestors 'none'"
 )
 FONTS = ["Noto Sans JP", "Noto Sans CJK JP", "Hiragino Sans", "Yu Gothic UI", "sans-serif"]
+FindNote = Callable[[str], tuple[Note, bool] | None]  # `Desk.note`: the only way to a note's file
 
 
 class PortTaken(NotesError):
@@ -51,47 +58,57 @@ def listen(host: str, port: int) -> socket.socket:
         ) from error
 
 
-def web_app(page: gr.Blocks, host: str) -> FastAPI:
+def guarded(inner: ASGIApp) -> ASGIApp:
+    """The app with headers on whatever it answers: its pages load nothing from elsewhere."""
+
+    async def outer(scope: Scope, receive: Receive, send: Send) -> None:
+        nonce, is_page = secrets.token_urlsafe(16), scope.get("path") == "/"
+        if is_page:  # uncompressed, so that its inline scripts can be given the nonce
+            plain = [pair for pair in scope["headers"] if pair[0] != b"accept-encoding"]
+            scope = {**scope, "headers": plain}
+
+        async def send_guarded(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                headers["Content-Security-Policy"] = POLICY.format(nonce)
+                headers["Cross-Origin-Resource-Policy"] = "same-origin"
+                headers["Cross-Origin-Opener-Policy"] = "same-origin"
+                headers["Referrer-Policy"] = "no-referrer"
+                headers["X-Content-Type-Options"] = "nosniff"
+                if is_page:
+                    del headers["Content-Length"]
+            elif is_page and message["type"] == "http.response.body":
+                marked = f'<script nonce="{nonce}"'.encode()
+                message["body"] = message.get("body", b"").replace(b"<script", marked)
+            await send(message)
+
+        await inner(scope, receive, send_guarded)
+
+    return outer
+
+
+def web_app(page: gr.Blocks, find_note: FindNote, host: str, login: bytes = b"") -> FastAPI:
     """The page as an ASGI app that loads nothing from, and sends nothing to, another host."""
     import gradio as gr
     from fastapi import FastAPI
-    from fastapi.responses import FileResponse
-    from starlette.datastructures import MutableHeaders
-    from starlette.middleware.trustedhost import TrustedHostMiddleware
-    from starlette.types import ASGIApp, Message, Receive, Scope, Send
-
-    def guarded(inner: ASGIApp) -> ASGIApp:
-        async def outer(scope: Scope, receive: Receive, send: Send) -> None:
-            nonce, is_page = secrets.token_urlsafe(16), scope.get("path") == "/"
-            if is_page:  # uncompressed, so that its inline scripts can be given the nonce
-                plain = [pair for pair in scope["headers"] if pair[0] != b"accept-encoding"]
-                scope = {**scope, "headers": plain}
-
-            async def send_guarded(message: Message) -> None:
-                if message["type"] == "http.response.start":
-                    headers = MutableHeaders(scope=message)
-                    headers["Content-Security-Policy"] = POLICY.format(nonce)
-                    headers["Referrer-Policy"] = "no-referrer"
-                    headers["X-Content-Type-Options"] = "nosniff"
-                    if is_page:
-                        del headers["Content-Length"]
-                elif is_page and message["type"] == "http.response.body":
-                    marked = f'<script nonce="{nonce}"'.encode()
-                    message["body"] = message.get("body", b"").replace(b"<script", marked)
-                await send(message)
-
-            await inner(scope, receive, send_guarded)
-
-        return outer
+    from fastapi.responses import FileResponse, HTMLResponse, PlainTextResponse, Response
 
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)  # its own pages load from a CDN
-    if host in LOOPBACK:  # else a web site whose name is pointed at 127.0.0.1 could read the notes
-        app.add_middleware(TrustedHostMiddleware, allowed_hosts=list(LOOPBACK))
-    app.add_middleware(guarded)
+    app.add_middleware(Door, host=host, login=login)
+    app.add_middleware(guarded)  # the outermost: refusals get the headers too
 
     @app.get("/ui/{name}")
-    def asset(name: Literal["chat.css", "chat.js"]) -> FileResponse:
+    def asset(name: Literal["chat.css", "chat.js", "note.css"]) -> FileResponse:
         return FileResponse(ASSETS / name, headers={"Cache-Control": "no-cache"})
+
+    @app.get("/note/{path:path}")
+    def note(path: str, lines: str = "", part: int = 0) -> Response:
+        unkept = {"Cache-Control": "no-store"}  # a browser's cache would be one more copy of it
+        if found := find_note(path):
+            opened, changed = found
+            text = note_page(opened, lines, part, changed=changed)
+            return HTMLResponse(text, headers=unkept)
+        return PlainTextResponse(MISSING, 404, headers=unkept)
 
     mounted: FastAPI = gr.mount_gradio_app(
         app,
@@ -110,12 +127,21 @@ def web_app(page: gr.Blocks, host: str) -> FastAPI:
     return mounted
 
 
-def chat_server(build_page: Callable[[], gr.Blocks], host: str) -> uvicorn.Server:
-    """The chat, ready to `run(sockets=[listener])` until its `should_exit` is set."""
+def chat_server(
+    build_page: Callable[[], gr.Blocks], find_note: FindNote, host: str, login: bytes = b""
+) -> uvicorn.Server:
+    """The chat, ready to `run(sockets=[listener])` until its `should_exit` is set.
+
+    Args:
+        build_page: makes the Gradio page.
+        find_note: gives a note that may be opened, and whether it changed since it was indexed.
+        host: where it listens, as it was given to `listen`.
+        login: what `door.login` gave; empty asks for no password.
+    """
     import uvicorn
 
     async def make() -> FastAPI:  # outside a loop Gradio opens loops of its own, never closed
-        return web_app(build_page(), host)
+        return web_app(build_page(), find_note, host, login)
 
     app = asyncio.run(make())
 
