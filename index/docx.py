@@ -6,6 +6,7 @@ import io
 import re
 import zipfile
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import docx
@@ -18,6 +19,8 @@ from index.errors import Unreadable
 MAX_UNPACKED = (
     200_000_000  # bytes of all parts; a note of 50 MB is mostly pictures, which hardly pack
 )
+BODY_TEXT = 9  # the outline level of what is no heading
+MAX_LEVEL = 8  # of a list in Word, from 0
 MAX_BASED_ON = 20  # styles below one another
 
 _Element: TypeAlias = Any  # of lxml, which ships no types
@@ -27,11 +30,19 @@ _LIST_STYLE = re.compile(r"List (?:Bullet|Number) ([2-5])")
 _OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"  # the container of old .doc, and of encrypted .docx
 _ENCRYPTED = "EncryptedPackage".encode("utf-16-le")
 _WRAPPERS = frozenset(qn(f"w:{name}") for name in "sdt sdtContent customXml smartTag ins".split())
-_P, _TBL, _TR, _TC, _T, _RUN = (qn(f"w:{name}") for name in ("p", "tbl", "tr", "tc", "t", "r"))
+_P, _TBL, _TR, _TC, _T, _RUN, _TAB, _CR, _BR, _RUBY, _RUBY_BASE, _RUBY_READING, _HYPHEN = (
+    qn(f"w:{name}") for name in "p tbl tr tc t r tab cr br ruby rubyBase rt noBreakHyphen".split()
+)
+_PPR, _PSTYLE, _OUTLINE, _NUMBERING, _LIST, _LIST_LEVEL, _NAME, _BASED_ON = (
+    qn(f"w:{name}") for name in "pPr pStyle outlineLvl numPr numId ilvl name basedOn".split()
+)
+_HEADER_ROW = f"{qn('w:trPr')}/{qn('w:tblHeader')}"
+_VANISH = f"{qn('w:rPr')}/{qn('w:vanish')}"
+_BREAK_TYPE = qn("w:type")
 _VAL = qn("w:val")
 _FALLBACK = "{http://schemas.openxmlformats.org/markup-compatibility/2006}Fallback"
 _TEXT_BOX = qn("w:txbxContent")
-_GONE = frozenset({qn("w:del"), qn("w:moveFrom"), qn("w:rPr"), qn("w:pPr"), _FALLBACK})
+_GONE = frozenset({qn("w:del"), qn("w:moveFrom"), qn("w:rPr"), _PPR, _FALLBACK})
 
 
 def read_docx(content: bytes) -> Document:
@@ -56,8 +67,7 @@ def read_docx(content: bytes) -> Document:
         )
     document = docx.Document(io.BytesIO(content))
     body = _Body(document)
-    for block in _within(document.element.body, (_P, _TBL)):
-        body.table(block) if block.tag == _TBL else body.paragraph(block)
+    body.blocks(document.element.body)
     about = document.core_properties
     written = about.created or about.modified
     return Document(
@@ -70,95 +80,115 @@ def read_docx(content: bytes) -> Document:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class _Style:
+    """What a paragraph style, with those it is based on, says of a paragraph's role."""
+
+    is_title: bool
+    outline: int  # 0 outermost
+    item: int | None  # level in a list, 0 outermost
+
+
 class _Body:
     """One pass over the blocks of a document's body."""
 
     def __init__(self, document: _Element) -> None:
         self.out = Lines()
-        self.styles = {
-            style.get(qn("w:styleId")): style
-            for style in document.styles.element.iterchildren(qn("w:style"))
-        }
-        self.default = next(
-            (name for name, style in self.styles.items()
-             if style.get(qn("w:type")) == "paragraph" and style.get(qn("w:default")) == "1"),
-            None,
-        )  # fmt: skip
         self.below_title = 0  # how many levels a Title pushes the headings down
+        self._sheet: dict[str | None, _Element] = {}
+        self._default: str | None = None
+        for style in document.styles.element.iterchildren(qn("w:style")):
+            name = style.get(qn("w:styleId"))
+            self._sheet[name] = style
+            if style.get(qn("w:type")) == "paragraph" and style.get(qn("w:default")) == "1":
+                self._default = name
+        self._styles: dict[str | None, _Style] = {}
 
-    def paragraph(self, paragraph: _Element) -> None:
+    def blocks(self, parent: _Element) -> None:
+        """Add the paragraphs and tables that an element holds."""
+        for block in _within(parent, (_P, _TBL)):
+            if block.tag == _TBL:
+                self._table(block)
+            else:
+                self._paragraph(block)
+
+    def _paragraph(self, paragraph: _Element) -> None:
         text, boxes = _text(paragraph)
         lines = text.strip("\n").split("\n")
-        level = self._heading_level(paragraph)
-        item = self._item_level(paragraph)
+        level, item = self._role(paragraph)
         if not text.strip():
             self.out.add([], "blank")
         elif level:
             self.out.heading(" ".join(line.strip() for line in lines), level)
         elif item is not None:
-            indent = "  " * item
-            self.out.add([f"{indent}• {lines[0]}", *(f"{indent}  {line}" for line in lines[1:])],
-                         "list")  # fmt: skip
+            first, indent = "  " * item + "• ", "  " * (item + 1)
+            self.out.add([first + lines[0], *(indent + line for line in lines[1:])], "list")
         else:
             self.out.add(lines, "paragraph")
         for box in boxes:
-            for block in _within(box, (_P, _TBL)):
-                self.table(block) if block.tag == _TBL else self.paragraph(block)
+            self.blocks(box)
 
-    def table(self, table: _Element) -> None:
+    def _table(self, table: _Element) -> None:
         for row in _within(table, (_TR,)):
             cells = [
                 " ".join(" ".join(_text(p)[0] for p in cell.iter(_P)).split())
                 for cell in _within(row, (_TC,))
             ]
-            header = row.find(f"{qn('w:trPr')}/{qn('w:tblHeader')}") is not None
+            header = row.find(_HEADER_ROW) is not None
             self.out.row(cells, table, header=header and self.out.kind is not table)
 
-    def _heading_level(self, paragraph: _Element) -> int:
-        """1 and deeper; 0 for what is no heading."""
-        if not _TITLES.isdisjoint(self._style_names(paragraph)):
+    def _role(self, paragraph: _Element) -> tuple[int, int | None]:
+        """Level as a heading, from 1, 0 for none; level as an item, from 0, None for none."""
+        own = paragraph.find(_PPR)
+        named = own.find(_PSTYLE) if own is not None else None
+        style = self._style(named.get(_VAL) if named is not None else self._default)
+        outline, item = style.outline, style.item
+        if own is not None:
+            outline = _number(own.find(_OUTLINE), outline)
+            if (numbering := own.find(_NUMBERING)) is not None:
+                item = _item(numbering)
+        if style.is_title:
             self.below_title = 1
-            return 1
-        outline = self._property(paragraph, "w:outlineLvl")
-        value = int(outline.get(_VAL, "9")) if outline is not None else 9  # 9 is body text
-        return value + 1 + self.below_title if 0 <= value < 9 else 0
+            return 1, None
+        return (outline + 1 + self.below_title if 0 <= outline < BODY_TEXT else 0), item
 
-    def _item_level(self, paragraph: _Element) -> int | None:
-        """0 for the outermost items of a list; None for what is no item."""
-        numbering = self._property(paragraph, "w:numPr")
-        if numbering is None:
-            return None
-        number, level = numbering.find(qn("w:numId")), numbering.find(qn("w:ilvl"))
-        if number is not None and number.get(_VAL) == "0":  # taken out of its style's list
-            return None
-        for name in self._style_names(paragraph):
-            if found := _LIST_STYLE.fullmatch(name):  # a list of its own, only drawn further in
-                return int(found[1]) - 1
-        return min(max(int(level.get(_VAL, "0")), 0), 8) if level is not None else 0
+    def _style(self, name: str | None) -> _Style:
+        if name not in self._styles:
+            self._styles[name] = self._resolve(name)
+        return self._styles[name]
 
-    def _property(self, paragraph: _Element, name: str) -> _Element:
-        """A property of a paragraph, its own or from the nearest style that has it."""
-        for holder in (paragraph, *self._styles(paragraph)):
-            found = holder.find(f"{qn('w:pPr')}/{qn(name)}")
-            if found is not None:
-                return found
-        return None
-
-    def _style_names(self, paragraph: _Element) -> list[str]:
-        names = (style.find(qn("w:name")) for style in self._styles(paragraph))
-        return [name.get(_VAL, "") for name in names if name is not None]
-
-    def _styles(self, paragraph: _Element) -> Iterator[_Element]:
-        """The paragraph's style and those it is based on."""
-        style = paragraph.find(f"{qn('w:pPr')}/{qn('w:pStyle')}")
-        name = style.get(_VAL) if style is not None else self.default
+    def _resolve(self, name: str | None) -> _Style:
+        """A style with what it inherits; the nearest that says something decides."""
+        is_title, outline, item = False, None, None
         for _ in range(MAX_BASED_ON):
-            found = self.styles.get(name)
-            if found is None:
-                return
-            yield found
-            below = found.find(qn("w:basedOn"))
+            style = self._sheet.get(name)
+            if style is None:
+                break
+            known_as = style.find(_NAME)
+            shown = known_as.get(_VAL, "") if known_as is not None else ""
+            is_title = is_title or shown in _TITLES
+            properties = style.find(_PPR)
+            if properties is not None:
+                if outline is None and (found := properties.find(_OUTLINE)) is not None:
+                    outline = _number(found, BODY_TEXT)
+                if item is None and (numbering := properties.find(_NUMBERING)) is not None:
+                    drawn_in = _LIST_STYLE.fullmatch(shown)  # a list of its own, further in
+                    item = int(drawn_in[1]) - 1 if drawn_in else _item(numbering)
+            below = style.find(_BASED_ON)
             name = below.get(_VAL) if below is not None else None
+        return _Style(is_title, BODY_TEXT if outline is None else outline, item)
+
+
+def _item(numbering: _Element) -> int | None:
+    """The level of a list's item, None where the paragraph was taken out of its style's list."""
+    if _number(numbering.find(_LIST), 1) == 0:
+        return None
+    return min(max(_number(numbering.find(_LIST_LEVEL), 0), 0), MAX_LEVEL)
+
+
+def _number(element: _Element, default: int) -> int:
+    value = element.get(_VAL, "") if element is not None else ""
+    return int(value) if value.isdecimal() else default
 
 
 def _within(block: _Element, wanted: tuple[str, ...]) -> Iterator[_Element]:
@@ -184,26 +214,24 @@ def _text(paragraph: _Element) -> tuple[str, list[_Element]]:
             walk.skip_subtree()
         elif tag in _GONE or (tag == _RUN and _is_hidden(element)):
             walk.skip_subtree()
-        elif tag == qn("w:ruby"):
+        elif tag == _RUBY:
             base, reading = (
-                "".join(
-                    t.text or "" for part in element.iterchildren(qn(name)) for t in part.iter(_T)
-                )
-                for name in ("w:rubyBase", "w:rt")
+                "".join(t.text or "" for part in element.iterchildren(name) for t in part.iter(_T))
+                for name in (_RUBY_BASE, _RUBY_READING)
             )
             pieces.append(f"{base}《{reading}》" if reading else base)
             walk.skip_subtree()
         elif tag == _T:
             pieces.append((element.text or "").replace("\n", " "))
-        elif tag == qn("w:tab"):
+        elif tag == _TAB:
             pieces.append("\t")
-        elif tag == qn("w:cr") or (tag == qn("w:br") and element.get(qn("w:type")) is None):
+        elif tag == _CR or (tag == _BR and element.get(_BREAK_TYPE) is None):
             pieces.append("\n")
-        elif tag == qn("w:noBreakHyphen"):
+        elif tag == _HYPHEN:
             pieces.append("-")
     return "".join(pieces), boxes
 
 
 def _is_hidden(run: _Element) -> bool:
-    vanish = run.find(f"{qn('w:rPr')}/{qn('w:vanish')}")
+    vanish = run.find(_VANISH)
     return vanish is not None and vanish.get(_VAL) not in ("0", "false", "off")

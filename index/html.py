@@ -11,6 +11,8 @@ from index.documents import Document, Lines, day, is_wide, keywords
 from index.encodings import decode
 from index.errors import Unreadable
 
+MAX_LEVEL = 40  # of lists that are drawn further in; as deep as passages look
+
 _UNSEEN = frozenset(
     "script style template noscript head title meta link base rp svg iframe object audio video "
     "canvas datalist select textarea".split()
@@ -194,7 +196,7 @@ class _Page:
             self.verbatim -= 1
         elif tag in _LISTS:
             self.lists.pop()
-            self.indent = "  " * len(self.lists)
+            self.indent = "  " * min(len(self.lists), MAX_LEVEL)
         elif tag == "table":
             self.tables.pop()
             self.cells = None
@@ -214,7 +216,7 @@ class _Page:
         return self.cells is not None and tag not in ("table", "tr")
 
     def _open_item(self) -> None:
-        level = max(len(self.lists), 1)
+        level = min(max(len(self.lists), 1), MAX_LEVEL)
         number = self.lists[-1] if self.lists else 0
         if number:
             self.lists[-1] += 1
