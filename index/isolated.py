@@ -27,7 +27,7 @@ from index.documents import Document, extract
 from index.errors import Unreadable
 
 SECONDS = 5.0  # for a small file, which takes hundredths of one
-SECONDS_PER_MB = 5.0  # more for a large one: 1,000 dense pages, 2 MB, took 8 on a busy machine
+SECONDS_PER_MB = 5.0  # more for a large one: 1,250 dense pages in 2.2 MB took 9 on 2 busy cores
 MAX_SECONDS = 60.0  # whatever the size
 START_SECONDS = 60.0  # for the child to load its libraries, on a slow disk
 MEMORY = 1_000_000_000  # bytes of address space, where the system can limit it
@@ -160,7 +160,7 @@ def _alarm(seconds: float) -> None:
 
 def _limit(seconds: float, size: int) -> float:
     """Seconds for a file of so many bytes."""
-    return min(seconds + SECONDS_PER_MB * size // 1_000_000, MAX_SECONDS)
+    return min(seconds + SECONDS_PER_MB * size / 1_000_000, MAX_SECONDS)
 
 
 def _reply(read: Callable[[bytes, str], Document], content: bytes, suffix: str) -> dict[str, Any]:
@@ -213,7 +213,7 @@ def _exchange(child: subprocess.Popen[bytes], request: bytes, seconds: float) ->
     if len(length) == LENGTH_BYTES and len(reply) == int.from_bytes(length, "little"):
         return reply
     if late.is_set():
-        raise Unreadable(f"{seconds:g} 秒で読み終わりません (took longer than {seconds:g} s)")
+        raise Unreadable(f"{seconds:.0f} 秒で読み終わりません (took longer than {seconds:.0f} s)")
     raise Unreadable("読むプログラムが止まりました (the reader crashed)")
 
 
