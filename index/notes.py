@@ -7,14 +7,25 @@ read_notes(folder) ▶ (notes, skipped)          every note of a folder, for scr
 from __future__ import annotations
 
 import hashlib
+import os
+import re
+import stat
+import threading
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from index.documents import DOCUMENTS, Document
 from index.encodings import decode
 from index.errors import Unreadable
-from index.folder import MAX_BYTES, NoteFile, Skipped, os_reason, scan, too_large
+from index.folder import MAX_BYTES, NoteFile, Skipped, os_reason, real, scan, too_large
+from index.isolated import read_document
 from index.metadata import about
 
+REMEMBERED = 8  # documents whose text is kept at hand
+# What programs put there unasked.
+_NO_TITLE = re.compile(
+    r"\s*($|Microsoft (Word|PowerPoint|Excel)|無題|名称未設定|(?i:untitled|文書|document)\s*\d*$)"
+)
 READER = 2  # raise when files are read that were not, or otherwise: every folder is read again
 
 
@@ -41,18 +52,35 @@ class Note:
 
 
 def read_note(folder: Path, file: NoteFile) -> Note:
-    """Read one file whole and decode it.
+    """Read one file whole, and make text of it.
 
     Raises:
-        Unreadable: it is empty, binary, of unknown encoding, or the system refuses to read it.
+        Unreadable: it is empty, damaged, binary, of unknown encoding or no file any more, or the
+            system refuses to read it.
     """
     try:
-        with (folder / file.name).open("rb") as stream:
-            content = stream.read(MAX_BYTES + 1)  # it may have grown since it was listed
+        content = _bytes(folder, file.name)
     except OSError as error:
         raise Unreadable(os_reason(error), lasting=False) from error
     if len(content) > MAX_BYTES:
         raise Unreadable(too_large())
+    if not content:
+        raise Unreadable("空のファイル (empty)")
+    sha256 = hashlib.sha256(content).hexdigest()
+    path = PurePosixPath(file.path)
+    if path.suffix.lower() in DOCUMENTS:
+        document = _document(content, path.suffix.lower(), sha256)
+        return Note(
+            path=file.path,
+            title=path.stem if _NO_TITLE.match(document.title) else document.title,
+            text=document.text,
+            encoding=document.encoding,
+            sha256=sha256,
+            tags=document.tags,
+            date=about(file.path, "").date or document.date,
+            headings=document.headings,
+            pages=document.pages,
+        )
     text, encoding = decode(content)
     text = text.replace("\r\n", "\n").replace("\r", "\n")
     if not text.strip():
@@ -60,10 +88,10 @@ def read_note(folder: Path, file: NoteFile) -> Note:
     said = about(file.path, text)
     return Note(
         path=file.path,
-        title=said.title or PurePosixPath(file.path).stem,
+        title=said.title or path.stem,
         text=text,
         encoding=encoding,
-        sha256=hashlib.sha256(content).hexdigest(),
+        sha256=sha256,
         tags=said.tags,
         aliases=said.aliases,
         date=said.date,
@@ -85,3 +113,39 @@ def read_notes(folder: Path) -> tuple[list[Note], list[Skipped]]:
         except Unreadable as reason:
             skipped.append(Skipped(file.path, str(reason)))
     return notes, skipped
+
+
+def _bytes(folder: Path, name: str) -> bytes:
+    """A file's bytes, as far as one more than MAX_BYTES: it may have grown since it was listed.
+
+    It may also have become something else since: a pipe is not waited for, and a link is followed
+    only within the folder.
+    """
+    place = folder / name
+    if not real(place).is_relative_to(real(folder)):
+        raise Unreadable("フォルダの外へのリンク (link out of the folder)")
+    with open(place, "rb", opener=_open_at_once) as stream:
+        if not stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
+            raise Unreadable("普通のファイルではありません (not a regular file)")
+        return stream.read(MAX_BYTES + 1)
+
+
+def _open_at_once(path: str, flags: int) -> int:
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
+
+
+def _document(content: bytes, suffix: str, sha256: str) -> Document:
+    """A document's text; the last few are remembered, as an answer reads its sources again."""
+    with _remembering:
+        if document := _remembered.get(sha256):
+            return document
+    document = read_document(content, suffix)
+    with _remembering:
+        _remembered[sha256] = document
+        while len(_remembered) > REMEMBERED:
+            del _remembered[next(iter(_remembered))]
+    return document
+
+
+_remembered: dict[str, Document] = {}
+_remembering = threading.Lock()

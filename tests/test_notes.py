@@ -1,4 +1,4 @@
-"""Reading a folder: encodings, names, and what is left out and named."""
+"""Reading a folder: names, and what is left out and named."""
 
 import os
 import unicodedata
@@ -6,48 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from index.encodings import decode
-from index.errors import NotesFolderError, Unreadable
+from index.errors import NotesFolderError
 from index.folder import MAX_BYTES, scan
 from index.notes import read_notes
-
-PROSE = "会議のメモ：来週までに①見積りを出す。サーバーは２台〜３台、担当は髙橋さん。\n"
-SHORT = "買い物\n・牛乳\n"
-KATAKANA = "テスト\nメモリ\n"
-
-
-@pytest.mark.parametrize("text", [PROSE, SHORT, KATAKANA, "A plain English note.\n", "税\n"])
-@pytest.mark.parametrize(
-    "encoding",
-    ["utf-8", "utf-8-sig", "cp932", "euc_jis_2004", "utf-16", "utf-16-le", "utf-16-be",
-     "iso2022_jp"],
-)  # fmt: skip
-def test_text_survives_every_encoding(text: str, encoding: str) -> None:
-    if encoding in ("euc_jis_2004", "cp932", "iso2022_jp"):  # as far as that encoding can spell it
-        codec = {"iso2022_jp": "iso2022_jp"}.get(encoding, encoding)
-        text = "".join(c for c in text if c.encode(codec, "ignore")).replace("〜", "")
-    read, _ = decode(text.encode(encoding))
-    assert read == text
-
-
-def test_seeds_is_utf_8(seeds_note: bytes) -> None:
-    assert decode(seeds_note)[1] == "utf-8"
-
-
-@pytest.mark.parametrize(
-    ("content", "reason"),
-    [
-        (b"", "空のファイル"),
-        (PROSE.encode()[:-2], "文字コードが壊れています"),  # cut inside a character
-        (PROSE.encode().replace("来".encode(), b"\xff"), "UTF-8"),
-        (b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR", "バイナリ"),
-        (os.urandom(4096).replace(b"\x00", b"\x01"), "文字コード"),
-        (b"\xff\xfe\x00\xd8", "utf-16"),  # a lone surrogate
-    ],
-)
-def test_what_is_not_text_is_named(content: bytes, reason: str) -> None:
-    with pytest.raises(Unreadable, match=reason):
-        decode(content)
 
 
 def test_skipped_files_are_named_and_the_rest_is_read(tmp_path: Path) -> None:
@@ -128,12 +89,3 @@ def test_folders_may_be_nested_deeper_than_python_calls(tmp_path: Path) -> None:
             (tmp_path / "d" / "d").rename(tmp_path / "e")
             (tmp_path / "d").rmdir()
             (tmp_path / "e").rename(tmp_path / "d")
-
-
-def test_half_width_katakana_alone_are_text() -> None:
-    assert decode("ﾊﾝｶｸ ｶﾀｶﾅ ﾉ ﾒﾓ\n".encode("cp932")) == ("ﾊﾝｶｸ ｶﾀｶﾅ ﾉ ﾒﾓ\n", "cp932")
-
-
-@pytest.fixture
-def seeds_note() -> bytes:
-    return next((Path(__file__).parent.parent / "seeds").glob("*.txt")).read_bytes()
