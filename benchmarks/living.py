@@ -3,7 +3,9 @@
 10,000 notes are made from JaQuAD's paragraphs, a bullet for each sentence, and indexed with a fake
 encoder (hashed vectors), so that what is measured is the index and not the model. Each step runs in
 a process of its own, as `python -m index` would, timed from after its start-up, and is given as a
-share of the first build.
+share of the first build. Then a follower runs, notes are saved, and a reader with a store of its own
+looks for each: by a word only that note has, and by its vector. The real model adds its own time
+for the note's passages, which is not in these figures.
 """
 
 from __future__ import annotations
@@ -17,16 +19,21 @@ import time
 from collections.abc import Iterator, Sequence
 from itertools import cycle, islice
 from pathlib import Path
+from statistics import median
 
 import numpy as np
 from numpy.typing import NDArray
 
-from index.build import build
+from index.build import build, differences
 from index.passages import sentences
+from index.store import open_store
 from index.tokens import tokenize
+from index.watch import Follower
 
 NOTES = 10_000
 DIM = 384  # the default model's
+CHANGES = 5  # builds after one changed note
+SAVES = 20  # notes saved under a follower
 
 
 class HashEncoder:
@@ -64,10 +71,49 @@ def main(argv: Sequence[str] | None = None) -> int:
     print(f"{options.notes:,} notes, {first['passages']:,} passages")
     _tell("first build", first, first)
     _tell("nothing changed", _step(options, "nothing changed"), first)
-    changed = notes / sorted(path.name for path in notes.iterdir())[options.notes // 2]
-    changed.write_text(changed.read_text(encoding="utf-8") + "・追記した一行。\n", encoding="utf-8")
-    _tell("one note changed", _step(options, "one note changed"), first)
+    for number in range(CHANGES):
+        _append(notes, number)
+        _tell(f"note {number + 1} changed", _step(options, "one note changed"), first)
+    by_words, by_vector = _follow(notes, store)
+    for name, seconds in (("words", by_words), ("vector", by_vector)):
+        print(
+            f"saved, then found by {name}: median {median(seconds):.2f} s, max {max(seconds):.2f} s"
+        )
+    with open_store(store) as opened:
+        begun = time.perf_counter()
+        differences(opened)
+        print(f"the look before a question: {time.perf_counter() - begun:.3f} s")
     return 0
+
+
+def _append(notes: Path, number: int) -> str:
+    """Save one note anew with a word that no other has; returns the word."""
+    word = f"追記{number:05}x"
+    path = notes / f"{number * 7:05}.txt"
+    path.write_text(path.read_text(encoding="utf-8") + f"・{word}\n", encoding="utf-8")
+    return word
+
+
+def _follow(notes: Path, store: Path) -> tuple[list[float], list[float]]:
+    """Seconds from a save until a reader finds the note by its words, and by its vector."""
+    by_words: list[float] = []
+    by_vector: list[float] = []
+    encoder = HashEncoder()
+    with Follower(notes, store, encoder=encoder) as follower, open_store(store) as reader:
+        reader.followed = True
+        while follower.state.busy:
+            time.sleep(0.1)
+        for number in range(100, 100 + SAVES):
+            begun = time.perf_counter()
+            word = tokenize(_append(notes, number))
+            while not (found := reader.search_keywords(word, (), 1)):
+                time.sleep(0.01)
+            by_words.append(time.perf_counter() - begun)
+            while not reader.cosines(encoder.encode_questions(["x"])[0], [found[0][0]]):
+                time.sleep(0.01)
+            by_vector.append(time.perf_counter() - begun)
+            time.sleep(1)
+    return by_words, by_vector
 
 
 def write_notes(source: Path, folder: Path, count: int) -> None:

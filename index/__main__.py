@@ -9,8 +9,12 @@ from collections.abc import Sequence
 from rich.console import Console
 
 from index.build import BuildReport, build
+from index.doctor import examine
 from index.errors import NotesError
+from index.folder import check_folder
 from index.settings import notes_folder, store_folder
+from index.status import status_lines
+from index.store import Store
 from index.terminal import ProgressBars, messages, skipped_lines, writable
 from index.watch import Follower
 
@@ -27,12 +31,21 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--watch", action="store_true", help="変わるたびに続けます / go on at every change"
     )
+    parser.add_argument("--status", action="store_true", help="索引の様子 / how the store stands")
+    parser.add_argument("--doctor", action="store_true", help="索引を調べる / examine the store")
     options = parser.parse_args(argv)
     writable(sys.stdout, sys.stderr)
     say = messages()
     notes = notes_folder(options.notes)
     store = store_folder(notes, options.store)
     try:
+        if options.status or options.doctor:
+            with Store(store) as opened:
+                opened.must_be_of(check_folder(notes))
+                well = (not options.status or show_status(opened)) and (
+                    not options.doctor or show_findings(opened)
+                )
+            return 0 if well else 1
         if not options.watch or options.rebuild:
             with ProgressBars(say) as bars:
                 report = build(notes, store, progress=bars, rebuild=options.rebuild)
@@ -50,6 +63,25 @@ def main(argv: Sequence[str] | None = None) -> int:
         )
         return 130
     return 0
+
+
+def show_status(store: Store) -> bool:
+    """Print how a store stands."""
+    for what, how in status_lines(store):
+        print(f"{what}: {how}")
+    for line in skipped_lines(store.skipped()):
+        print(line)
+    return True
+
+
+def show_findings(store: Store) -> bool:
+    """Print what an examination finds, as it goes; whether all is well."""
+    well = True
+    for finding in examine(store):
+        well = well and finding.well
+        mend = "" if finding.well or not finding.mend else f"\n  → {finding.mend}"
+        print(f"{'✓' if finding.well else '✗'} {finding.what}: {finding.said}{mend}", flush=True)
+    return well
 
 
 def tell(report: BuildReport, say: Console) -> None:

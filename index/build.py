@@ -19,7 +19,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from filelock import FileLock, Timeout
 
@@ -263,7 +263,7 @@ def freshen(store: Store) -> None:
     if store.followed or folder is None or store.version_difference():
         return
     try:
-        if not _changes(scan(folder, leave_out=store.folder), store):
+        if not any(differences(store)):
             return
         with StoreWriter(store.folder) as writer:
             update_notes(writer, folder, wait_seconds=0, read_seconds=FRESHEN_SECONDS)
@@ -395,12 +395,34 @@ class _Reading:
         return added, changed
 
 
-def _changes(listing: Listing, store: Store) -> bool:
-    """Whether a folder may differ from what the store knows, by names, sizes and times."""
-    known = store.known_notes()
-    unreadable = {path: tried for path, (_, tried) in store.known_unreadable().items()}
-    return bool(_gone(listing, known)) or not all(
-        _is_known(file, known) or _is_known(file, unreadable) for file in listing.files
+class Differences(NamedTuple):
+    """How a folder differs from its store, by names, sizes and times; counts of files."""
+
+    new: int
+    changed: int
+    gone: int
+    unsure: int  # the same, but written so shortly before they were read that times cannot tell
+
+
+def differences(store: Store) -> Differences:
+    """What an update would look at; costs one listing of the folder.
+
+    Raises:
+        NotesFolderError: the notes folder is missing or unreadable.
+    """
+    folder = store.notes_folder
+    if folder is None:
+        return Differences(0, 0, 0, 0)
+    listing = scan(folder, leave_out=store.folder)
+    notes = store.known_notes()
+    known = {**notes, **{path: tried for path, (_, tried) in store.known_unreadable().items()}}
+    there = [file for file in listing.files if file.path in known]
+    same = [file for file in there if known[file.path].same_stat(file)]
+    return Differences(
+        new=len(listing.files) - len(there),
+        changed=len(there) - len(same),
+        gone=len(_gone(listing, notes)),
+        unsure=sum(not _is_known(file, known) for file in same),
     )
 
 

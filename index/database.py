@@ -38,7 +38,6 @@ CREATE TABLE notes (
     encoding TEXT NOT NULL,
     date TEXT NOT NULL,          -- yyyy-mm-dd as the note or its name says, else empty
     tags TEXT NOT NULL,          -- JSON array
-    pages TEXT NOT NULL,         -- JSON array: the first line of each page
     checksum INTEGER NOT NULL    -- of all the columns before it
 ) WITHOUT ROWID;
 CREATE TABLE passages (
@@ -49,6 +48,7 @@ CREATE TABLE passages (
     heading TEXT NOT NULL,                  -- JSON array
     text TEXT NOT NULL,
     start INTEGER NOT NULL,                 -- offset in the note, characters
+    page INTEGER NOT NULL,                  -- 0 where there are none
     context TEXT NOT NULL,                  -- title and headings, searched but never quoted
     words TEXT NOT NULL,                    -- terms of the text, cut by fugashi
     context_words TEXT NOT NULL,            -- terms of the context
@@ -78,8 +78,9 @@ CREATE TABLE skipped (
 """
 _TABLE_NAMES = ("passages", "notes", "vectors", "removed", "skipped", "commits", "meta")
 _CHECKED = {  # the columns that each table's checksum is of
-    "notes": "path, name, title, sha256, size, mtime_ns, read_ns, encoding, date, tags, pages",
-    "passages": "path, start_line, end_line, heading, text, start, context, words, context_words",
+    "notes": "path, name, title, sha256, size, mtime_ns, read_ns, encoding, date, tags",
+    "passages": "path, start_line, end_line, heading, text, start, page, context, words,"
+    " context_words",
     "vectors": "key, vector",
 }
 

@@ -146,6 +146,16 @@ class KeywordIndex:
         ranked = [(int(row or 0), float(score)) for row, (score, _) in zip(ids, found, strict=True)]
         return sorted(ranked, key=lambda hit: (-hit[1], hit[0]))
 
+    def ids(self) -> set[int]:
+        """The ids of all passages that are found here."""
+        self._opened()
+        searcher = self._searcher
+        if searcher is None or not searcher.num_docs:
+            return set()
+        found = searcher.search(tantivy.Query.all_query(), limit=searcher.num_docs, count=False)
+        rows = searcher.fast_field_values("id", [address for _, address in found.hits])
+        return {int(row or 0) for row in rows}
+
     def document_frequency(self, word: Word) -> int:
         """In how many passages a word stands, in its commonest spelling, text or heading."""
         searcher = self._searcher

@@ -66,6 +66,7 @@ class Passage:
     heading: tuple[str, ...]  # titles and parent bullets above it, outermost first
     text: str  # the note's own characters, from the first line's first to the last line's last
     start: int  # where in the note's text it begins, in characters
+    page: int | None = None  # of a PDF: the page it begins on, from 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -332,7 +333,8 @@ class _Splitter:
         self, start: int, end: int, first: int, last: int, parents: tuple[str, ...]
     ) -> Passage:
         heading = tuple(text for _, text in self.headings) + parents
-        return Passage(self.note.path, first, last, heading, self.note.text[start:end], start)
+        page = bisect_right(self.note.pages, first) or None
+        return Passage(self.note.path, first, last, heading, self.note.text[start:end], start, page)
 
 
 class _OrgSplitter(_Splitter):

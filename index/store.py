@@ -17,7 +17,6 @@ import json
 import os
 import sqlite3
 import threading
-from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -79,10 +78,13 @@ class KnownNote:
     mtime_ns: int
     read_ns: int
 
+    def same_stat(self, file: NoteFile) -> bool:
+        """Whether the file has the size and time that it had."""
+        return (self.size, self.mtime_ns) == (file.size, file.mtime_ns)
+
     def unchanged_by_stat(self, file: NoteFile) -> bool:
         """Whether size and time prove the file untouched; written just before it was read, not."""
-        same = (self.size, self.mtime_ns) == (file.size, file.mtime_ns)
-        return same and self.mtime_ns + RACY_NS < self.read_ns
+        return self.same_stat(file) and self.mtime_ns + RACY_NS < self.read_ns
 
 
 def open_store(store: str | os.PathLike[str], *, encoder: Encoder | None = None) -> Store:
@@ -239,12 +241,6 @@ class Store:
             row = db.execute("SELECT sha256 FROM notes WHERE path = ?", (path,)).fetchone()
         return str(row[0]) if row else ""
 
-    def page(self, path: str, line: int) -> int | None:
-        """The page that a line of a note stands on, counted from 1; None where there are none."""
-        with self._db.reading() as db:
-            row = db.execute("SELECT pages FROM notes WHERE path = ?", (path,)).fetchone()
-        return bisect_right(json.loads(row[0]), line) or None if row else None
-
     def notes_within(self, notes: Filter) -> list[str]:
         """The paths of all notes that a filter admits, sorted."""
         with self._db.reading() as db:
@@ -308,14 +304,14 @@ class Store:
         with self._db.reading() as db:
             for row_id in ids:
                 row = db.execute(
-                    "SELECT path, start_line, end_line, heading, text, start"
+                    "SELECT path, start_line, end_line, heading, text, start, page"
                     " FROM passages WHERE id = ?",
                     (row_id,),
                 ).fetchone()
                 if row:
-                    path, first, last, heading, text, start = row
+                    path, first, last, heading, text, start, page = row
                     headings = _headings(self._db.path, heading)
-                    found[row_id] = Passage(path, first, last, headings, text, start)
+                    found[row_id] = Passage(path, first, last, headings, text, start, page or None)
         return found
 
     def must_be_of(self, notes_folder: Path) -> None:
@@ -332,6 +328,48 @@ class Store:
                 f"別の --store を使うか、`python -m index --rebuild` で作り直してください。"
                 f"(The store belongs to other notes; use another --store, or --rebuild.)"
             )
+
+    def copies_differ(self) -> dict[str, int]:
+        """For each search index, how many passages it has too many or too few; 0 when it is right.
+
+        Both are brought up to date first, so what differs is a fault.
+        """
+        with self._lock:
+            self._catch_up_keywords()
+            encoded = self._catch_up_vectors()
+            with self._db.snapshot() as db:
+                rows = {row_id for (row_id,) in db.execute("SELECT id FROM passages")}
+                with_vector = db.execute(
+                    "SELECT id FROM passages JOIN vectors ON vector_key = key"
+                ).fetchall()
+            return {
+                "keywords": len(rows ^ self._keywords.ids()),
+                "vectors": len({i for (i,) in with_vector} ^ self._vectors.ids()) if encoded else 0,
+            }
+
+    def unused_vectors(self) -> int:
+        """How many vectors are kept though no passage refers to them; see `StoreWriter.tidy`."""
+        with self._db.reading() as db:
+            (count,) = db.execute(
+                "SELECT count(*) FROM vectors WHERE key NOT IN (SELECT vector_key FROM passages)"
+            ).fetchone()
+        return int(count)
+
+    def passages_of(self, path: str) -> list[Passage]:
+        """A note's passages, in order."""
+        with self._db.reading() as db:
+            ids = db.execute(
+                "SELECT id FROM passages WHERE path = ? ORDER BY id", (path,)
+            ).fetchall()
+        return list(self.passages(row_id for (row_id,) in ids).values())
+
+    def check(self) -> None:
+        """Read the whole SQLite file and see that it is as it was written.
+
+        Raises:
+            StoreDamaged: something in it is not.
+        """
+        self._db.check()
 
     # ── searching ─────────────────────────────────────────────────────────────────────────────
 

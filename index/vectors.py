@@ -112,6 +112,10 @@ class VectorIndex:
         self.stamp = replace(self.stamp, files=files)
         write_stamp(self._stamp_path, self.stamp)
 
+    def ids(self) -> set[int]:
+        """The ids of all passages that have a vector here."""
+        return set(_faiss().vector_to_array(self._index.id_map).tolist()) if len(self) else set()
+
     def search(
         self, vector: NDArray[np.float32], k: int, within: Sequence[int] | None = None
     ) -> list[tuple[int, float]]:

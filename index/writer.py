@@ -63,14 +63,6 @@ class StoreWriter(Store):
         """Forget everything; whoever has the store open sees it empty."""
         self._db.clear(versions())
 
-    def check(self) -> None:
-        """Read the whole SQLite file and see that it is as it was written.
-
-        Raises:
-            StoreDamaged: something in it is not.
-        """
-        self._db.check()
-
     def bind(self, notes_folder: Path) -> None:
         """Say which folder this store is of, once.
 
@@ -145,11 +137,11 @@ class StoreWriter(Store):
             for file, note, cut, when in rows:
                 _put_note(db, _note_row(file, note, when))
                 db.executemany(
-                    "INSERT INTO passages (path, start_line, end_line, heading, text, start,"
+                    "INSERT INTO passages (path, start_line, end_line, heading, text, start, page,"
                     " context, words, context_words, checksum, vector_key, generation)"
-                    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                     [
-                        (*row, checksum(*row), _vector_key(encoder, row[6], row[4]), generation)
+                        (*row, checksum(*row), _vector_key(encoder, row[7], row[4]), generation)
                         for row in cut
                     ],
                 )
@@ -275,8 +267,8 @@ def _as_far_as_readable(rows: sqlite3.Cursor) -> Iterator[tuple[bytes, bytes, in
         yield from rows
 
 
-_NoteRow = tuple[str, str, str, str, int, int, int, str, str, str, str]
-_PassageRow = tuple[str, int, int, str, str, int, str, str, str]
+_NoteRow = tuple[str, str, str, str, int, int, int, str, str, str]
+_PassageRow = tuple[str, int, int, str, str, int, int, str, str, str]
 
 
 def _note_row(file: NoteFile, note: Note, when: int) -> _NoteRow:
@@ -291,14 +283,13 @@ def _note_row(file: NoteFile, note: Note, when: int) -> _NoteRow:
         note.encoding,
         note.date,
         json.dumps(note.tags, ensure_ascii=False),
-        json.dumps(note.pages),
     )
 
 
 def _put_note(db: sqlite3.Connection, row: Sequence[str | int]) -> None:
     """Not INSERT OR REPLACE, which would delete the note's passages on the way."""
     db.execute(
-        "INSERT INTO notes VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (path) DO UPDATE"
+        "INSERT INTO notes VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (path) DO UPDATE"
         " SET (name, size, mtime_ns, read_ns, checksum) ="
         " (excluded.name, excluded.size, excluded.mtime_ns, excluded.read_ns, excluded.checksum)",
         (*row, checksum(*row)),
@@ -316,6 +307,7 @@ def _row(note: Note, passage: Passage) -> _PassageRow:
         json.dumps(passage.heading, ensure_ascii=False),
         passage.text,
         passage.start,
+        passage.page or 0,
         context,
         _terms(passage.text),
         _terms("\n".join([context, _own_title(passage), file_name, *note.aliases])),

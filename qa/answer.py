@@ -8,6 +8,7 @@ Nothing is said that is not quoted, and a quote is always an exact piece of the 
 from __future__ import annotations
 
 import os
+from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
@@ -55,6 +56,7 @@ class Citation:
     heading: tuple[str, ...]
     quote: str
     changed: bool = False  # the file has changed since it was indexed; lines are as they are now
+    page: int | None = None  # of a PDF, from 1
     why: Why = NO_REASON
 
 
@@ -169,6 +171,7 @@ def _citations(
                 heading=line.heading,
                 quote=quote,
                 changed=current[1],
+                page=bisect_right(current[0].pages, first) or None,
                 why=why(question, quote, line.heading, earned_by_meaning(hits[line.hit])),
             )
         )
@@ -340,8 +343,12 @@ def _notice(
             f"(only the first {MAX_CHARS:,} characters were searched)"
         )
     if within:
-        asked = len(store.notes_within(within))
-        notices.append(f"{within} のノート {asked:,} 件だけで探しました (only these were searched)")
+        count = len(store.notes_within(within))
+        notices.append(
+            f"{within} のノート {count:,} 件だけで探しました (only these were searched)"
+            if count
+            else f"{within} に合うノートがありません (no note is like that)"
+        )
     counts = store.counts()
     if counts.encoded < counts.passages:
         notices.append(
@@ -362,7 +369,9 @@ def _nothing_asked(question: str) -> Answer:
     return Answer(question, text, False, 0.0, (), ())
 
 
-def place(path: str, heading: Sequence[str], start_line: int, end_line: int) -> str:
-    """Where something stands, for people: ファイル › 見出し › 12–14行."""
-    lines = f"{start_line}行" if start_line == end_line else f"{start_line}–{end_line}行"
-    return " › ".join([PurePosixPath(path).as_posix(), *heading, lines])
+def place(cited: Citation | Passage) -> str:
+    """Where something stands, for people: ファイル › 見出し › 12–14行, and the page of a PDF."""
+    first, last = cited.start_line, cited.end_line
+    page = [f"{cited.page}ページ"] if cited.page else []
+    lines = f"{first}行" if first == last else f"{first}–{last}行"
+    return " › ".join([PurePosixPath(cited.path).as_posix(), *cited.heading, *page, lines])

@@ -29,6 +29,7 @@ def as_json(answer: Answer, question: str) -> dict[str, Any]:
                 "start_line": citation.start_line,
                 "end_line": citation.end_line,
                 "heading": list(citation.heading),
+                "page": citation.page,
                 "quote": citation.quote,
                 "changed": citation.changed,
                 "why": _why_json(citation.why),
@@ -48,6 +49,7 @@ def _hit_json(hit: Hit) -> dict[str, Any]:
         "start_line": hit.passage.start_line,
         "end_line": hit.passage.end_line,
         "heading": list(hit.passage.heading),
+        "page": hit.passage.page,
         "text": hit.passage.text,
         "score": round(hit.score, 4),
     }
@@ -89,7 +91,7 @@ def print_answer(answer: Answer, console: Console, *, explain: bool = False) -> 
             console.print(quote + Text(f" [{citation.n}]", style="bold cyan"))
         console.print()
         for citation in answer.citations:
-            where = place(citation.path, citation.heading, citation.start_line, citation.end_line)
+            where = place(citation)
             changed = " (索引のあとで変わったファイル / changed since)" if citation.changed else ""
             where = harmless(where + changed)
             console.print(Text(f"[{citation.n}] ", style="cyan") + Text(where, "dim"))
@@ -105,7 +107,7 @@ def print_answer(answer: Answer, console: Console, *, explain: bool = False) -> 
             console.print(Text(f"\n{NEAR}:", style="dim"))
         for hit in answer.nearest:
             passage = hit.passage
-            where = place(passage.path, passage.heading, passage.start_line, passage.end_line)
+            where = place(passage)
             console.print(Text(harmless(f"· {where}"), style="dim"))
             console.print(Text(harmless(passage.text.strip("\n")), style="dim"))
     if answer.notice:

@@ -1,0 +1,106 @@
+"""--status and --doctor: what they show of a sound store, and that each fault is named."""
+
+import sqlite3
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from conftest import BigramEncoder
+
+from index import build, open_store
+from index.database import checksum
+from index.doctor import WATCHED, examine
+from index.status import status_lines
+from index.store import FILE_NAME
+
+DIFFERENCE = "フォルダとの差 (against the folder)"
+doctor = sys.modules["index.doctor"]
+
+
+@pytest.fixture
+def answers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Stands in for the answering process, which loads the real model: it prints an answer."""
+    monkeypatch.setattr(doctor, "WATCHED", 'print(\'{"answer": ""}\')')
+
+
+def faults(store_folder: Path, encoder: BigramEncoder) -> dict[str, str]:
+    with open_store(store_folder, encoder=encoder) as store:
+        return {
+            found.what: f"{found.said} {found.mend}" for found in examine(store) if not found.well
+        }
+
+
+def change_row(store_folder: Path) -> None:
+    """A passage that never stood in the note, with a checksum that says it is as written."""
+    with sqlite3.connect(store_folder / FILE_NAME) as db:
+        db.execute("UPDATE passages SET text = 'でたらめ' WHERE path = '料理.txt'")
+        columns = "path, start_line, end_line, heading, text, start, page, context, words"
+        row = db.execute(
+            f"SELECT {columns}, context_words FROM passages WHERE path = '料理.txt'"
+        ).fetchone()
+        db.execute("UPDATE passages SET checksum = ? WHERE path = '料理.txt'", (checksum(*row),))
+    db.close()
+
+
+def flip_letter(store_folder: Path) -> None:
+    with sqlite3.connect(store_folder / FILE_NAME) as db:
+        db.execute("UPDATE passages SET text = replace(text, '玉', '王')")
+    db.close()
+
+
+@pytest.mark.usefixtures("answers")
+@pytest.mark.parametrize(
+    ("hurt", "what", "said"),
+    [
+        (flip_letter, "SQLite", "passages"),
+        (change_row, "ノートとの照合", "料理.txt:1"),
+        (lambda store: store.chmod(0o755), "フォルダの権限", "chmod 700"),
+        (lambda store: (store / "store.sqlite3.damaged-1").touch(), "残りもの", "damaged-1"),
+        (lambda store: (store.parent / "notes" / "新.txt").write_text("新"), "照合", "新.txt"),
+        (lambda store: (store.parent / "notes" / "料理.txt").unlink(), "照合", "料理.txt"),
+    ],
+)
+def test_each_fault_is_found(
+    notes: Path,
+    store_folder: Path,
+    encoder: BigramEncoder,
+    hurt: Callable[[Path], object],
+    what: str,
+    said: str,
+) -> None:
+    build(notes, store_folder, encoder=encoder)
+    assert faults(store_folder, encoder) == {}
+    hurt(store_folder)
+    ((found, told),) = faults(store_folder, encoder).items()
+    assert what in found
+    assert said in told
+
+
+def test_a_connection_is_refused_and_told(
+    notes: Path, store_folder: Path, encoder: BigramEncoder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    build(notes, store_folder, encoder=encoder)
+    call = "import socket; socket.create_connection(('192.0.2.1', 80), timeout=1)"
+    monkeypatch.setattr(
+        doctor, "WATCHED", WATCHED.replace('runpy.run_module("qa"', f'exec("{call}"), ("qa"')
+    )
+    told = faults(store_folder, encoder)
+    assert "192.0.2.1" in told["通信 (network)"]
+
+
+def test_the_status_names_what_is_there(
+    notes: Path, store_folder: Path, encoder: BigramEncoder
+) -> None:
+    (notes / "古い.txt").write_text("古い会議のメモ。担当は髙橋さん。\n", encoding="cp932")
+    (notes / "絵.txt").write_bytes(b"\x89PNG\x00\x01\xff")
+    build(notes, store_folder, encoder=encoder)
+    (notes / "新しい.txt").write_text("新しい\n", encoding="utf-8")
+    with open_store(store_folder, encoder=encoder) as store:
+        shown = dict(status_lines(store))
+    assert "notes 4" in shown["中身 (content)"]
+    assert shown["文字コード (encodings)"] == "utf-8 3, cp932 1"
+    assert (
+        "new 1 · 変わった changed 0 · ない gone 0" in shown["フォルダとの差 (against the folder)"]
+    )
+    assert shown["モデル (model)"] == "bigram"
