@@ -5,6 +5,7 @@ read_notes → split → tokenize / encode → Store; build does it all, open_st
 
 from index.build import BuildReport, build
 from index.errors import NotesError
+from index.filters import Filter
 from index.store import Store, open_store
 
-__all__ = ["BuildReport", "NotesError", "Store", "build", "open_store"]
+__all__ = ["BuildReport", "Filter", "NotesError", "Store", "build", "open_store"]
