@@ -1,6 +1,6 @@
 """python -m benchmarks.fuzz N: reads N damaged files and tells what became of each.
 
-Seed files of every format and encoding are made here, damaged at random in eight ways, and read.
+Seed files of every format and encoding are made here, damaged at random, read and cut.
 A file may be read or named; it may cost the child that reads documents, but never this process.
 The same N and --seed damage the same files in the same way.
 """
@@ -17,13 +17,15 @@ import zipfile
 from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import docx
 
-from index.documents import DOCUMENTS
-from index.encodings import decode
 from index.errors import Unreadable
-from index.isolated import Reader
+from index.folder import NoteFile
+from index.isolated import shared_reader
+from index.notes import read_note
+from index.passages import split
 
 ENCODINGS = ("utf-8", "utf-8-sig", "cp932", "euc_jp", "iso2022_jp", "utf-16", "utf-16-le", "utf-32")
 INSIDE = "docx, XML"  # damaged before it is packed: packed parts are checked by their sums
@@ -50,11 +52,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--keep", type=Path, help="folder for the files that were not just named")
     options = parser.parse_args(argv)
-    tally = Tally(options.keep)
-    chance = random.Random(options.seed)
+    with TemporaryDirectory() as folder:
+        return run(Tally(Path(folder), options.keep), options.files, options.seed)
+
+
+def run(tally: Tally, files: int, seed: int) -> int:
+    """Damage and read so many files; returns the exit status."""
+    chance = random.Random(seed)
     seeds = seed_files()
     contents = [content for _, _, content in seeds]
-    for number in range(options.files):
+    for number in range(files):
         name, suffix, content = seeds[number % len(seeds)]
         damaged = damage(content, contents, chance)
         tally.read(name, suffix, _packed(damaged) if name == INSIDE else damaged)
@@ -197,7 +204,7 @@ _WORD = _word()
 class Tally:
     """What became of the files, by format."""
 
-    def __init__(self, keep: Path | None = None) -> None:
+    def __init__(self, folder: Path, keep: Path | None = None) -> None:
         self.files: Counter[str] = Counter()
         self.read_whole: Counter[str] = Counter()
         self.named: Counter[tuple[str, str]] = Counter()
@@ -205,7 +212,8 @@ class Tally:
         self.failures: list[str] = []
         self.children: set[int] = set()
         self.child_peak = 0.0  # MB
-        self._reader = Reader()
+        self._reader = shared_reader
+        self._folder = folder
         self._keep = keep
 
     def read(self, name: str, suffix: str, content: bytes) -> None:
@@ -213,7 +221,7 @@ class Tally:
         self.files[name] += 1
         begun = time.perf_counter()
         try:
-            read(content, suffix, self._reader)
+            read(self._folder, suffix, content)
             self.read_whole[name] += 1
         except Unreadable as reason:
             self.named[name, _kind(str(reason))] += 1
@@ -257,13 +265,23 @@ class Tally:
             ).write_bytes(content)
 
 
-def read(content: bytes, suffix: str, reader: Reader) -> str:
-    """The text of a file, as read_note will read it.
+def read(folder: Path, suffix: str, content: bytes) -> None:
+    """Read a file as a build would, cut it, and see that no line of it is lost.
 
     Raises:
         Unreadable: it is no note.
     """
-    return reader.read(content, suffix).text if suffix in DOCUMENTS else decode(content)[0]
+    path = folder / f"会議{suffix}"
+    path.write_bytes(content)
+    note = read_note(folder, NoteFile(path.name, path.name, len(content), 0))
+    passages = split(note)
+    covered = {line for cut in passages for line in range(cut.start_line, cut.end_line + 1)}
+    for number, line in enumerate(note.lines, start=1):
+        if line.strip() and number not in covered:
+            raise ValueError(f"line {number} is in no passage")
+    for cut in passages:
+        if note.text[cut.start : cut.start + len(cut.text)] != cut.text:
+            raise ValueError(f"line {cut.start_line} is cut wrong")
 
 
 def _kind(reason: str) -> str:

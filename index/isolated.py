@@ -50,7 +50,7 @@ def read_document(content: bytes, suffix: str) -> Document:
     Raises:
         Unreadable: extract's reasons, or the child took too long, too much memory, or crashed.
     """
-    return _reader.read(content, suffix)
+    return shared_reader.read(content, suffix)
 
 
 class Reader:
@@ -227,4 +227,4 @@ def _end(child: subprocess.Popen[bytes]) -> None:
                 pipe.close()
 
 
-_reader = Reader()
+shared_reader = Reader()

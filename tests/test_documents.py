@@ -12,6 +12,7 @@ import pytest
 from docx.oxml import parse_xml
 from docx.oxml.ns import nsdecls
 
+from benchmarks import fuzz
 from index.documents import Document, extract
 from index.errors import Unreadable
 from index.isolated import CHILD, Reader, read_document
@@ -373,3 +374,7 @@ def test_a_child_that_cannot_start_is_no_reason_to_forget_the_file() -> None:
     with pytest.raises(Unreadable, match="起動しません") as told:
         reader.read(b"a", ".pdf")
     assert not told.value.lasting
+
+
+def test_damaged_files_are_read_or_named(tmp_path: Path) -> None:
+    assert fuzz.run(fuzz.Tally(tmp_path), files=400, seed=2) == 0
