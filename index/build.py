@@ -100,7 +100,6 @@ def build(
     """
     started = time.monotonic()
     folder = check_folder(Path(notes))
-    progress = progress or _silent
     opened, remarks = open_writer(folder, Path(store), encoder=encoder, rebuild=rebuild)
     with opened:
         update = update_notes(

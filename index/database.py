@@ -22,7 +22,7 @@ from index.stamp import Commit
 SCHEMA = 2  # raise when the tables below change: the store is then built again
 DAMAGE = ("no such table", "no such column", "malformed", "Could not decode", "not a database")
 BUSY_SECONDS = 60.0  # how long to wait for another process's transaction; each takes well under 1
-COMMITS_KEPT = 1_000  # a copy that is further behind is made from nothing, which is as quick
+COMMITS_KEPT = 50_000  # some 3 MB; a copy that is further behind is made from nothing
 
 _TABLES = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
