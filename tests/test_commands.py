@@ -70,6 +70,15 @@ def test_index_then_qa_without_a_network(tmp_path: Path) -> None:
     for done in (first, second, shown, batch):
         assert "NETWORK" not in done.stderr
 
+    looked = run("index", "--status", "--doctor", *at)
+    assert looked.returncode == 0, looked.stdout
+    assert "notes 1 " in looked.stdout
+    assert "0 connections tried while answering" in looked.stdout
+    assert "✗" not in looked.stdout
+
+    kept = run("qa", EXAMPLE, "--json", "--name", "別の*", *at)
+    assert json.loads(kept.stdout)["hits"] == []
+
     measured = run("qa.evaluate", "tests/questions/seeds.jsonl", *at, "--json", str(tmp_path / "m"))
     assert measured.returncode == 0, measured.stderr
     summary = json.loads((tmp_path / "m").read_text(encoding="utf-8"))["summary"]
@@ -87,6 +96,7 @@ def test_index_then_qa_without_a_network(tmp_path: Path) -> None:
         (("qa", "--batch", "/ない.jsonl"), "質問のファイルを読めません"),
         (("qa.evaluate", "README.md"), "1 行目"),
         (("index", "--store", "tests"), "別のファイル"),
+        (("index", "--status", "--store", "/ない/索引"), "索引がまだありません"),
         (("app", "--notes", "/ない/フォルダ"), "ノートのフォルダがありません"),
     ],
 )
