@@ -16,6 +16,7 @@ import logging
 import math
 import os
 import time
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,13 +36,14 @@ from index.errors import (
 from index.folder import Listing, NoteFile, Skipped, check_folder, scan
 from index.notes import read_note
 from index.passages import split
-from index.store import FILE_NAME, Counts, KnownNote, Store
-from index.writer import StoreWriter
+from index.store import FILE_NAME, Counts, KnownNote, Store, refused_writes, write_refused
+from index.writer import StoreWriter, writing
 
 NOTES_A_BATCH = 64  # one commit each: often enough to search early, seldom enough to stay fast
 TEXTS_A_BATCH = 32  # encoded between two commits: some 3 s of work that a kill can cost
 TEXTS_A_ROUND = 2_048  # looked up at once: finding what lacks a vector reads the whole table
 FRESHEN_SECONDS = 2.0  # what a question may spend on reading notes before it is answered
+MENDING_SECONDS = 60.0  # how long to wait for another process before a damaged store is set aside
 NAMED = 5  # changed notes that a report names
 
 log = logging.getLogger(__name__)
@@ -128,11 +130,20 @@ def open_writer(
     """
     try:
         return _opened(folder, store, encoder, rebuild), ()
+    except StoreDamaged:
+        lock = writing(store)
+        if not _acquire(lock, MENDING_SECONDS):
+            raise
+    try:
+        return _opened(folder, store, encoder, rebuild), ()  # another process has mended it
     except StoreDamaged as damage:
-        kept = set_aside(store / FILE_NAME)
+        with refused_writes(store):
+            kept = set_aside(store / FILE_NAME)
         opened = _opened(folder, store, encoder, rebuild)
         opened.adopt_vectors(kept)
         return opened, (f"{damage}\n壊れたファイルは {kept.name} として残しました。",)
+    finally:
+        lock.release()
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,6 +205,7 @@ def update_notes(
     if not _acquire(lock, wait_seconds):
         return None
     try:
+        store.must_be_of(folder)  # another process may have made it another folder's
         deadline = time.monotonic() + read_seconds
         return _Reading(store, folder, progress or _silent, deadline).run(rebuild=rebuild)
     finally:
@@ -279,8 +291,8 @@ def freshen(store: Store) -> None:
 def _opened(folder: Path, store: Path, encoder: Encoder | None, rebuild: bool) -> StoreWriter:
     opened = StoreWriter(store, encoder=encoder)
     try:
-        if rebuild or opened.schema_differs():
-            opened.clear()
+        if rebuild or opened.other_schema():
+            opened.clear(folder)
         opened.check()
         opened.bind(folder)
     except BaseException:
@@ -336,7 +348,7 @@ class _Reading:
                 self.tried[file.path] = (file, tried.read_ns)
             elif not _is_known(file, known):
                 to_read.append(file)
-        added, changed = self._read(to_read, known, stored, gone)
+        added, changed, removed = self._read(to_read, known, stored, gone)
         store.set_skipped(self.skipped, self.tried)
         if difference and time.monotonic() < self.deadline:
             store.set_versions()
@@ -348,7 +360,7 @@ class _Reading:
         return Update(
             added,
             changed,
-            len(gone),
+            removed,
             tuple(sorted(self.skipped, key=lambda item: item.path)),
             tuple(remarks),
             tuple(self.names[:NAMED]),
@@ -360,16 +372,22 @@ class _Reading:
         known: dict[str, KnownNote],
         stored: dict[str, KnownNote],
         gone: Sequence[str],
-    ) -> tuple[int, int]:
-        """Read what is new or changed; returns how many notes were added and changed.
+    ) -> tuple[int, int, int]:
+        """Read what is new or changed; returns how many notes were added, changed and removed.
 
-        What is gone goes with the first batch: a note that was moved is never missing.
+        A note that was moved is never missing: it goes from its old place with the batch that
+        brings it to its new one. What else is gone goes with the first.
         """
-        added = changed = 0
+        added = changed = forgotten = 0
+        moved = _moved(gone, to_read, stored)
         self.progress("notes", 0, len(to_read))
         for done in range(0, max(len(to_read), 1), NOTES_A_BATCH):
             batch = to_read[done : done + NOTES_A_BATCH]
-            read, touched, removed = [], [], [*gone] if done == 0 else []
+            read, touched = [], []
+            removed = [moved[file.path] for file in batch if file.path in moved]
+            if done == 0:
+                removed += sorted({*gone} - {*moved.values()})
+            forgotten += len(removed)
             for file in batch:
                 when = time.time_ns()
                 try:
@@ -388,11 +406,11 @@ class _Reading:
                 changed += file.path in stored
                 self.names.append(file.path)
             if read or removed or touched:
-                self.store.update(read, touched, removed)
+                self.store.update(self.folder, read, touched, removed)
             self.progress("notes", done + len(batch), len(to_read))
             if time.monotonic() > self.deadline:
                 break
-        return added, changed
+        return added, changed, forgotten
 
 
 def _changes(listing: Listing, store: Store) -> bool:
@@ -413,6 +431,21 @@ def _gone(listing: Listing, stored: dict[str, KnownNote]) -> list[str]:
     unreadable = [item.path for item in listing.skipped if not item.lasting]
     missing = stored.keys() - {file.path for file in listing.files}
     return sorted(path for path in missing if not _below(path, unreadable))
+
+
+def _moved(
+    gone: Sequence[str], to_read: Sequence[NoteFile], stored: dict[str, KnownNote]
+) -> dict[str, str]:
+    """Where each new file may have been moved from: its size and time are the same."""
+    places = defaultdict(list)
+    for path in gone:
+        places[stored[path].size, stored[path].mtime_ns].append(path)
+    found = {}
+    for file in to_read:
+        same = places.get((file.size, file.mtime_ns))
+        if same and file.path not in stored:
+            found[file.path] = same.pop()
+    return found
 
 
 def _below(path: str, places: Sequence[str]) -> bool:
@@ -443,6 +476,8 @@ def _acquire(lock: FileLock, seconds: float) -> bool:
         lock.acquire(timeout=-1 if math.isinf(seconds) else seconds)
     except Timeout:
         return False
+    except OSError as error:
+        raise write_refused(Path(lock.lock_file).parent, error) from error
     return True
 
 
