@@ -16,7 +16,6 @@ import logging
 import math
 import os
 import time
-from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -379,14 +378,13 @@ class _Reading:
         brings it to its new one. What else is gone goes with the first.
         """
         added = changed = forgotten = 0
-        moved = _moved(gone, to_read, stored)
+        leaving = _leaving(gone, to_read, stored)
         self.progress("notes", 0, len(to_read))
         for done in range(0, max(len(to_read), 1), NOTES_A_BATCH):
             batch = to_read[done : done + NOTES_A_BATCH]
             read, touched = [], []
-            removed = [moved[file.path] for file in batch if file.path in moved]
-            if done == 0:
-                removed += sorted({*gone} - {*moved.values()})
+            removed = [path for file in batch for path in leaving.get(file.path, ())]
+            removed += leaving[""] if done == 0 else []
             forgotten += len(removed)
             for file in batch:
                 when = time.time_ns()
@@ -433,19 +431,19 @@ def _gone(listing: Listing, stored: dict[str, KnownNote]) -> list[str]:
     return sorted(path for path in missing if not _below(path, unreadable))
 
 
-def _moved(
+def _leaving(
     gone: Sequence[str], to_read: Sequence[NoteFile], stored: dict[str, KnownNote]
-) -> dict[str, str]:
-    """Where each new file may have been moved from: its size and time are the same."""
-    places = defaultdict(list)
+) -> dict[str, list[str]]:
+    """Which notes that are gone leave the store with which file: what is moved keeps size and time.
+
+    With the last file that they may have become; with "" those that have become none.
+    """
+    last = {(file.size, file.mtime_ns): file.path for file in to_read}
+    leaving: dict[str, list[str]] = {"": []}
     for path in gone:
-        places[stored[path].size, stored[path].mtime_ns].append(path)
-    found = {}
-    for file in to_read:
-        same = places.get((file.size, file.mtime_ns))
-        if same and file.path not in stored:
-            found[file.path] = same.pop()
-    return found
+        became = last.get((stored[path].size, stored[path].mtime_ns), "")
+        leaving.setdefault(became, []).append(path)
+    return leaving
 
 
 def _below(path: str, places: Sequence[str]) -> bool:

@@ -10,6 +10,7 @@ import json
 import math
 import shutil
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -86,6 +87,7 @@ class KeywordIndex:
         The caller holds the store's cache lock: tantivy allows one writer.
         """
         index, stamp = self._opened()
+        self._forget_leftovers()
         writer = index.writer(heap_size=HEAP_BYTES, num_threads=1)
         for row_id in removed:
             writer.delete_documents_by_term("id", row_id)
@@ -205,6 +207,14 @@ class KeywordIndex:
             except FileNotFoundError:  # a merge has just ended, and the list is another
                 if names == [LIST, *self._segment_files()]:
                     raise
+
+    def _forget_leftovers(self) -> None:
+        """Delete what a killed process wrote and never listed: tantivy writes no file twice."""
+        listed = {LIST, *self._segment_files()}
+        for path in self.folder.iterdir():
+            if path.name not in listed and not path.name.startswith("."):
+                with suppress(OSError):  # Windows keeps what a reader has open
+                    path.unlink()
 
     def _segment_files(self) -> list[str]:
         listed = json.loads((self.folder / LIST).read_text(encoding="utf-8"))["segments"]
