@@ -35,13 +35,14 @@ from index.errors import (
 from index.folder import Listing, NoteFile, Skipped, check_folder, scan
 from index.notes import read_note
 from index.passages import split
-from index.store import FILE_NAME, Counts, KnownNote, Store
-from index.writer import StoreWriter
+from index.store import FILE_NAME, Counts, KnownNote, Store, refused_writes, write_refused
+from index.writer import StoreWriter, writing
 
 NOTES_A_BATCH = 64  # one commit each: often enough to search early, seldom enough to stay fast
 TEXTS_A_BATCH = 32  # encoded between two commits: some 3 s of work that a kill can cost
 TEXTS_A_ROUND = 2_048  # looked up at once: finding what lacks a vector reads the whole table
 FRESHEN_SECONDS = 2.0  # what a question may spend on reading notes before it is answered
+MENDING_SECONDS = 60.0  # how long to wait for another process before a damaged store is set aside
 NAMED = 5  # changed notes that a report names
 
 log = logging.getLogger(__name__)
@@ -127,11 +128,20 @@ def open_writer(
     """
     try:
         return _opened(folder, store, encoder, rebuild), ()
+    except StoreDamaged:
+        lock = writing(store)
+        if not _acquire(lock, MENDING_SECONDS):
+            raise
+    try:
+        return _opened(folder, store, encoder, rebuild), ()  # another process has mended it
     except StoreDamaged as damage:
-        kept = set_aside(store / FILE_NAME)
+        with refused_writes(store):
+            kept = set_aside(store / FILE_NAME)
         opened = _opened(folder, store, encoder, rebuild)
         opened.adopt_vectors(kept)
         return opened, (f"{damage}\n壊れたファイルは {kept.name} として残しました。",)
+    finally:
+        lock.release()
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +181,7 @@ def update_notes(
     progress: Progress | None = None,
     rebuild: bool = False,
     wait_seconds: float = math.inf,
-    read_seconds: float = math.inf,
+    stopped: Callable[[], bool] = lambda: False,
 ) -> Update | None:
     """Read what is new or changed in the notes folder, and forget what is gone.
 
@@ -183,7 +193,7 @@ def update_notes(
         progress: called as work goes on.
         rebuild: whether an empty folder is meant to be one.
         wait_seconds: how long to wait for another process that is at the same.
-        read_seconds: stop reading after about so long; the next update goes on from there.
+        stopped: asked between two commits; the next update goes on from there.
 
     Raises:
         NotesFolderError: the notes folder is missing or unreadable, or was emptied since.
@@ -193,8 +203,8 @@ def update_notes(
     if not _acquire(lock, wait_seconds):
         return None
     try:
-        deadline = time.monotonic() + read_seconds
-        return _Reading(store, folder, progress or _silent, deadline).run(rebuild=rebuild)
+        store.must_be_of(folder)  # another process may have made it another folder's
+        return _Reading(store, folder, progress or _silent, stopped).run(rebuild=rebuild)
     finally:
         lock.release()
 
@@ -265,7 +275,8 @@ def freshen(store: Store) -> None:
         if not any(differences(store)):
             return
         with StoreWriter(store.folder) as writer:
-            update_notes(writer, folder, wait_seconds=0, read_seconds=FRESHEN_SECONDS)
+            until = time.monotonic() + FRESHEN_SECONDS
+            update_notes(writer, folder, wait_seconds=0, stopped=lambda: time.monotonic() > until)
             counts = writer.counts()
             encoder = store.encoder or (load_encoder() if encoder_ready() else None)
             few = 0 < counts.passages - counts.encoded <= TEXTS_A_BATCH
@@ -278,8 +289,8 @@ def freshen(store: Store) -> None:
 def _opened(folder: Path, store: Path, encoder: Encoder | None, rebuild: bool) -> StoreWriter:
     opened = StoreWriter(store, encoder=encoder)
     try:
-        if rebuild or opened.schema_differs():
-            opened.clear()
+        if rebuild or opened.other_schema():
+            opened.clear(folder)
         opened.check()
         opened.bind(folder)
     except BaseException:
@@ -292,12 +303,13 @@ class _Reading:
     """One pass over the folder, within the writer's lock."""
 
     def __init__(
-        self, store: StoreWriter, folder: Path, progress: Progress, deadline: float
+        self, store: StoreWriter, folder: Path, progress: Progress, stopped: Callable[[], bool]
     ) -> None:
         self.store = store
         self.folder = folder
         self.progress = progress
-        self.deadline = deadline  # of time.monotonic
+        self.stopped = stopped
+        self.whole = True  # nothing was left for the next update
         self.skipped: list[Skipped] = []
         self.names: list[str] = []
         self.tried: dict[str, tuple[NoteFile, int]] = {}  # opened and no note: (file, when)
@@ -335,9 +347,9 @@ class _Reading:
                 self.tried[file.path] = (file, tried.read_ns)
             elif not _is_known(file, known):
                 to_read.append(file)
-        added, changed = self._read(to_read, known, stored, gone)
+        added, changed, removed = self._read(to_read, known, stored, gone)
         store.set_skipped(self.skipped, self.tried)
-        if difference and time.monotonic() < self.deadline:
+        if difference and self.whole:
             store.set_versions()
         if not store.counts().notes:
             remarks.append(
@@ -347,7 +359,7 @@ class _Reading:
         return Update(
             added,
             changed,
-            len(gone),
+            removed,
             tuple(sorted(self.skipped, key=lambda item: item.path)),
             tuple(remarks),
             tuple(self.names[:NAMED]),
@@ -359,16 +371,21 @@ class _Reading:
         known: dict[str, KnownNote],
         stored: dict[str, KnownNote],
         gone: Sequence[str],
-    ) -> tuple[int, int]:
-        """Read what is new or changed; returns how many notes were added and changed.
+    ) -> tuple[int, int, int]:
+        """Read what is new or changed; returns how many notes were added, changed and removed.
 
-        What is gone goes with the first batch: a note that was moved is never missing.
+        A note that was moved is never missing: it goes from its old place with the batch that
+        brings it to its new one. What else is gone goes with the first.
         """
-        added = changed = 0
+        added = changed = forgotten = 0
+        leaving = _leaving(gone, to_read, stored)
         self.progress("notes", 0, len(to_read))
         for done in range(0, max(len(to_read), 1), NOTES_A_BATCH):
             batch = to_read[done : done + NOTES_A_BATCH]
-            read, touched, removed = [], [], [*gone] if done == 0 else []
+            read, touched = [], []
+            removed = [path for file in batch for path in leaving.get(file.path, ())]
+            removed += leaving[""] if done == 0 else []
+            forgotten += len(removed)
             for file in batch:
                 when = time.time_ns()
                 try:
@@ -387,11 +404,12 @@ class _Reading:
                 changed += file.path in stored
                 self.names.append(file.path)
             if read or removed or touched:
-                self.store.update(read, touched, removed)
+                self.store.update(self.folder, read, touched, removed)
             self.progress("notes", done + len(batch), len(to_read))
-            if time.monotonic() > self.deadline:
+            if done + len(batch) < len(to_read) and self.stopped():
+                self.whole = False
                 break
-        return added, changed
+        return added, changed, forgotten
 
 
 class Differences(NamedTuple):
@@ -436,6 +454,21 @@ def _gone(listing: Listing, stored: dict[str, KnownNote]) -> list[str]:
     return sorted(path for path in missing if not _below(path, unreadable))
 
 
+def _leaving(
+    gone: Sequence[str], to_read: Sequence[NoteFile], stored: dict[str, KnownNote]
+) -> dict[str, list[str]]:
+    """Which notes that are gone leave the store with which file: what is moved keeps size and time.
+
+    With the last file that they may have become; with "" those that have become none.
+    """
+    last = {(file.size, file.mtime_ns): file.path for file in to_read}
+    leaving: dict[str, list[str]] = {"": []}
+    for path in gone:
+        became = last.get((stored[path].size, stored[path].mtime_ns), "")
+        leaving.setdefault(became, []).append(path)
+    return leaving
+
+
 def _below(path: str, places: Sequence[str]) -> bool:
     """Whether a note is one of these files, or lies in one of these folders (with a slash)."""
     return any(
@@ -464,6 +497,8 @@ def _acquire(lock: FileLock, seconds: float) -> bool:
         lock.acquire(timeout=-1 if math.isinf(seconds) else seconds)
     except Timeout:
         return False
+    except OSError as error:
+        raise write_refused(Path(lock.lock_file).parent, error) from error
     return True
 
 

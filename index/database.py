@@ -12,14 +12,14 @@ import threading
 import time
 import uuid
 import zlib
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from index.errors import StoreDamaged, StoreError, StoreMissing
 from index.stamp import Commit
 
-SCHEMA = 2  # raise when the tables below change: the store is then built again
+SCHEMA = 3  # raise when the tables below change: the store is then built again
 DAMAGE = ("no such table", "no such column", "malformed", "Could not decode", "not a database")
 BUSY_SECONDS = 60.0  # how long to wait for another process's transaction; each takes well under 1
 COMMITS_KEPT = 50_000  # some 3 MB; a copy that is further behind is made from nothing
@@ -38,6 +38,7 @@ CREATE TABLE notes (
     encoding TEXT NOT NULL,
     date TEXT NOT NULL,          -- yyyy-mm-dd as the note or its name says, else empty
     tags TEXT NOT NULL,          -- JSON array
+    cut INTEGER NOT NULL,        -- sum of its passages' checksums: none is missing or another's
     checksum INTEGER NOT NULL    -- of all the columns before it
 ) WITHOUT ROWID;
 CREATE TABLE passages (
@@ -77,8 +78,8 @@ CREATE TABLE skipped (
 ) WITHOUT ROWID;
 """
 _TABLE_NAMES = ("passages", "notes", "vectors", "removed", "skipped", "commits", "meta")
-_CHECKED = {  # the columns that each table's checksum is of
-    "notes": "path, name, title, sha256, size, mtime_ns, read_ns, encoding, date, tags",
+CHECKED = {  # the columns that each table's checksum is of
+    "notes": "path, name, title, sha256, size, mtime_ns, read_ns, encoding, date, tags, cut",
     "passages": "path, start_line, end_line, heading, text, start, page, context, words,"
     " context_words",
     "vectors": "key, vector",
@@ -129,6 +130,12 @@ class Database:
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
         """All of it or nothing; waits for another process's transaction to end."""
+        with self._changing() as db:
+            _check_meta(self.path, db)  # else what is damaged would be sealed as right
+            yield db
+
+    @contextmanager
+    def _changing(self) -> Iterator[sqlite3.Connection]:
         with self.reading() as db:
             db.execute("BEGIN IMMEDIATE")
             yield db  # an error leaves the transaction open, and reading rolls it back
@@ -142,7 +149,7 @@ class Database:
 
     def clear(self, facts: Mapping[str, str]) -> None:
         """Forget everything, in one transaction; whoever has the file open sees it empty."""
-        with self.transaction() as db:
+        with self._changing() as db:
             for table in _TABLE_NAMES:
                 db.execute(f"DROP TABLE IF EXISTS {table}")
             _create_tables(db, facts)
@@ -157,19 +164,31 @@ class Database:
             (result,) = db.execute("PRAGMA integrity_check(1)").fetchone()
             if result != "ok":
                 raise damaged(self.path, str(result))
-            if get_meta(db, "checksum") != str(_meta_checksum(db)):
-                raise damaged(self.path, "meta")
-            for table, columns in _CHECKED.items():
-                for *row, expected in db.execute(f"SELECT {columns}, checksum FROM {table}"):
-                    if checksum(*row) != expected:
-                        raise damaged(self.path, f"{table}: {row[0]!r:.80}")
+            _check_meta(self.path, db)
+            for table, columns in CHECKED.items():
+                for row in db.execute(f"SELECT {columns}, checksum FROM {table}"):
+                    must_be_whole(self.path, table, row)
+            torn = db.execute(
+                "SELECT path FROM notes LEFT JOIN passages USING (path)"
+                " GROUP BY path HAVING cut != coalesce(sum(passages.checksum), 0)"
+                " UNION ALL SELECT path FROM passages WHERE path NOT IN (SELECT path FROM notes)"
+            ).fetchone()
+            if torn:
+                raise damaged(self.path, f"notes: {torn[0]!r:.80}: cut")
+
+    def check_meta(self) -> None:
+        """See that the store's own facts are as they were written, before they are gone by.
+
+        Raises:
+            StoreDamaged: they are not.
+        """
+        with self.snapshot() as db:
+            _check_meta(self.path, db)
 
     def _connect(self, facts: Mapping[str, str] | None = None) -> None:
         """Open the SQLite file, and remember which file that was."""
         if not self.path.exists() and facts is None:
-            raise StoreMissing(
-                f"索引がまだありません: {self.path.parent}\n(No store yet. Run: python -m index)"
-            )
+            raise _missing(self.path)
         with _named_errors(self.path):
             self._db = sqlite3.connect(
                 self.path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
@@ -180,9 +199,11 @@ class Database:
                 self._db.execute("PRAGMA foreign_keys=ON")
                 if facts is not None:
                     self._db.execute("BEGIN IMMEDIATE")
-                    if not self._db.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchone():
+                    if _is_empty(self._db):
                         _create_tables(self._db, facts)
                     self._db.execute("COMMIT")
+                elif _is_empty(self._db):  # its first process ended before it made the tables
+                    raise _missing(self.path)
                 get_meta(self._db, "identity")  # fails here if the file is not ours or not whole
             except BaseException:
                 self._db.close()
@@ -208,6 +229,8 @@ def newest_commit(db: sqlite3.Connection) -> Commit:
     )
     if len(found) < 3:
         raise sqlite3.DatabaseError("no such table: meta is not whole")
+    if not str(found["generation"]).isdecimal():
+        raise sqlite3.DatabaseError("malformed generation")
     return Commit(found["identity"], int(found["generation"]), found["token"])
 
 
@@ -244,12 +267,27 @@ def checksum(*values: str | int | bytes) -> int:
     return zlib.crc32("\0".join(map(str, values)).encode("utf-8", "surrogatepass"))
 
 
+def must_be_whole(path: Path, table: str, row: Sequence[str | int | bytes]) -> None:
+    """Compare the values of a row with the checksum that is the last of them.
+
+    Raises:
+        StoreDamaged: they are not as they were written.
+    """
+    try:
+        whole = checksum(*row[:-1]) == row[-1]
+    except (TypeError, ValueError):  # a blob where a text was, or no UTF-8
+        whole = False
+    if not whole:
+        raise damaged(path, f"{table}: {row[0]!r:.80}")
+
+
 def set_aside(path: Path) -> Path:
     """Move a damaged SQLite file out of the way, keeping it; returns its new name."""
     kept = path.with_name(f"{path.name}.damaged-{time.strftime('%Y%m%d-%H%M%S')}")
     path.replace(kept)
-    for suffix in ("-wal", "-shm"):
-        path.with_name(path.name + suffix).unlink(missing_ok=True)
+    path.with_name(path.name + "-shm").unlink(missing_ok=True)
+    with suppress(FileNotFoundError):  # commits that are not in the file itself yet
+        path.with_name(path.name + "-wal").replace(kept.with_name(kept.name + "-wal"))
     return kept
 
 
@@ -262,6 +300,16 @@ def damaged(path: Path, reason: str) -> StoreDamaged:
     )
 
 
+def _missing(path: Path) -> StoreMissing:
+    return StoreMissing(
+        f"索引がまだありません: {path.parent}\n(No store yet. Run: python -m index)"
+    )
+
+
+def _is_empty(db: sqlite3.Connection) -> bool:
+    return db.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchone() is None
+
+
 def _create_tables(db: sqlite3.Connection, facts: Mapping[str, str]) -> None:
     for statement in _TABLES.split(";"):
         db.execute(statement)
@@ -269,6 +317,11 @@ def _create_tables(db: sqlite3.Connection, facts: Mapping[str, str]) -> None:
     for key, value in {**facts, **first}.items():
         set_meta(db, key, value)
     set_meta(db, "checksum", str(_meta_checksum(db)))
+
+
+def _check_meta(path: Path, db: sqlite3.Connection) -> None:
+    if get_meta(db, "checksum") != str(_meta_checksum(db)):
+        raise damaged(path, "meta")
 
 
 def _meta_checksum(db: sqlite3.Connection) -> int:
@@ -300,8 +353,8 @@ def _named_errors(path: Path) -> Iterator[None]:
             raise damaged(path, reason) from error
         if "locked" in reason:
             reason = "ほかのプロセスが使っています。終わるのを待って、もう一度実行してください"
-        if "full" in reason:
-            reason = "ディスクに空きがありません。空きを作って、もう一度実行してください"
+        if "full" in reason or "disk I/O" in reason:
+            reason = "ディスクに書けません。空きを作って、もう一度実行してください"
         raise StoreError(
             f"索引を使えません: {path}: {reason}\n(The store cannot be used now: {error}.)"
         ) from error

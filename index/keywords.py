@@ -6,10 +6,12 @@ input at spaces and never sees Japanese text. What is kept here is a cache of th
 
 from __future__ import annotations
 
+import json
 import math
 import shutil
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import tantivy
@@ -18,6 +20,7 @@ from index.stamp import Commit, Stamp, checksums, read_stamp, write_stamp
 from index.tokens import Word
 
 SCHEMA = 1  # raise when the fields below change: the cache is then made again
+LIST = "meta.json"  # tantivy's list of the segments it searches
 HEAP_BYTES = 32_000_000  # tantivy asks for at least 15 MB a thread; more holds more rows a segment
 
 # What a match counts for, against a word's best term in the text. All but SLIP_WEIGHT were tried on
@@ -57,7 +60,9 @@ class KeywordIndex:
         if stamp is None or (stamp.commit.store, stamp.made_by) != (store, _made_by(made_by)):
             return False
         try:
-            if dict(stamp.files) != checksums(self.folder, list(stamp.files)):
+            if LIST not in stamp.files or dict(stamp.files) != checksums(
+                self.folder, list(stamp.files)
+            ):
                 return False
             self._index = tantivy.Index.open(str(self.folder))
             self._searcher = self._index.searcher()
@@ -82,6 +87,7 @@ class KeywordIndex:
         The caller holds the store's cache lock: tantivy allows one writer.
         """
         index, stamp = self._opened()
+        self._forget_leftovers()
         writer = index.writer(heap_size=HEAP_BYTES, num_threads=1)
         for row_id in removed:
             writer.delete_documents_by_term("id", row_id)
@@ -94,25 +100,35 @@ class KeywordIndex:
             document.add_text("bigrams", " ".join(row.bigrams))
             writer.add_document(document)
         writer.commit()
-        writer.wait_merging_threads()  # else files would come and go after the stamp is written
-        index.reload()
-        self._searcher = index.searcher()
-        names = sorted(
-            path.name for path in self.folder.iterdir() if not path.name.endswith(".lock")
-        )
-        written_once = {name: digest for name, digest in stamp.files.items() if ".json" not in name}
-        files = checksums(self.folder, names, written_once)
-        self.stamp = Stamp(commit, stamp.made_by, files)
-        write_stamp(self._stamp_path, self.stamp)
+        self._put_stamp(index, Stamp(commit, stamp.made_by, stamp.files))  # others may look now
+        writer.wait_merging_threads()  # seconds at times; a kill meanwhile costs this copy at most
+        self._put_stamp(index, self._opened()[1])
 
-    def reload(self) -> None:
-        """See what another process has committed since."""
-        index, stamp = self._opened()
+    def pass_on(self, commit: Commit) -> None:
+        """Hold a later state that differs in nothing kept here, such as new vectors."""
+        self.stamp = replace(self._opened()[1], commit=commit)
+
+    def reload(self) -> bool:
+        """See what another process has committed since; False when that cannot be seen.
+
+        Needs no lock: the stamp is replaced in one step, and so is tantivy's list of segments,
+        which is never older than the stamp. What was held before goes on being searched.
+        """
+        _, stamp = self._opened()
         newer = read_stamp(self._stamp_path)
-        if newer and (newer.commit.store, newer.made_by) == (stamp.commit.store, stamp.made_by):
-            index.reload()
-            self._searcher = index.searcher()
-            self.stamp = newer
+        if newer is None or (newer.commit.store, newer.made_by) != (
+            stamp.commit.store,
+            stamp.made_by,
+        ):
+            return False
+        if newer != stamp:
+            try:  # opened anew: tantivy knows the files that others wrote only from then on
+                index = tantivy.Index.open(str(self.folder))
+                self._searcher = index.searcher()
+            except (OSError, ValueError):
+                return False
+            self._index, self.stamp = index, newer
+        return True
 
     def search(
         self,
@@ -182,6 +198,50 @@ class KeywordIndex:
             slip = tantivy.Query.fuzzy_term_query(schema, "words", word.terms[0], distance=1)
             queries.append(tantivy.Query.boost_query(slip, SLIP_WEIGHT * self.idf(word)))
         return tantivy.Query.disjunction_max_query(queries, OTHER_TERMS)
+
+    def _put_stamp(self, index: tantivy.Index, stamp: Stamp) -> None:
+        """Search what is committed, and stamp the files that it is in, if they are others now."""
+        index.reload()
+        self._searcher = index.searcher()
+        files = self._files(stamp.files)
+        if self.stamp is None or (self.stamp.commit, self.stamp.files) != (stamp.commit, files):
+            self.stamp = Stamp(stamp.commit, stamp.made_by, files)
+            write_stamp(self._stamp_path, self.stamp)
+
+    def _files(self, known: Mapping[str, str]) -> dict[str, str]:
+        """SHA-256 of tantivy's list of segments and of their files, each of which is written once.
+
+        Its list of all files ever (.managed.json) is left out: it only says what may be deleted.
+        """
+        written_once = {name: digest for name, digest in known.items() if name != LIST}
+        while True:
+            names = [LIST, *self._segment_files()]
+            try:
+                return checksums(self.folder, names, written_once)
+            except FileNotFoundError:  # a merge has just ended, and the list is another
+                if names == [LIST, *self._segment_files()]:
+                    raise
+
+    def _forget_leftovers(self) -> None:
+        """Delete what a killed process wrote and never listed: tantivy writes no file twice."""
+        listed = {LIST, *self._segment_files()}
+        for path in self.folder.iterdir():
+            if path.name not in listed and not path.name.startswith("."):
+                with suppress(OSError):  # Windows keeps what a reader has open
+                    path.unlink()
+
+    def _segment_files(self) -> list[str]:
+        listed = json.loads((self.folder / LIST).read_text(encoding="utf-8"))["segments"]
+        deletes = {
+            segment["segment_id"].replace("-", ""): (segment["deletes"] or {}).get("opstamp")
+            for segment in listed
+        }
+        parts = [(path.name, path.name.split(".")) for path in self.folder.iterdir()]
+        return sorted(
+            name
+            for name, (segment, *rest) in parts
+            if segment in deletes and (rest[-1] != "del" or rest[0] == str(deletes[segment]))
+        )
 
     def _opened(self) -> tuple[tantivy.Index, Stamp]:
         if self._index is None or self.stamp is None:

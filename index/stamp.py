@@ -40,11 +40,15 @@ class Stamp:
 def write_stamp(path: Path, stamp: Stamp) -> None:
     """Replace the stamp in one step, so that a reader sees the old or the new one whole."""
     temporary = path.with_suffix(".new")
-    with temporary.open("w", encoding="utf-8") as stream:
-        json.dump(asdict(stamp), stream)
-        stream.flush()
-        os.fsync(stream.fileno())
-    temporary.replace(path)
+    try:
+        with temporary.open("w", encoding="utf-8") as stream:
+            json.dump(asdict(stamp), stream)
+            stream.flush()
+            os.fsync(stream.fileno())
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
 
 
 def read_stamp(path: Path) -> Stamp | None:

@@ -27,10 +27,12 @@ import numpy as np
 from filelock import FileLock, Timeout
 
 from index.database import (
+    CHECKED,
     SCHEMA,
     Database,
     damaged,
     knows_commit,
+    must_be_whole,
     newest_commit,
 )
 from index.encoder import Encoder, encoder_ready, load_encoder
@@ -77,6 +79,7 @@ class KnownNote:
     size: int
     mtime_ns: int
     read_ns: int
+    name: str = ""  # as the file system spells it; unknown of what was no note
 
     def same_stat(self, file: NoteFile) -> bool:
         """Whether the file has the size and time that it had."""
@@ -84,7 +87,8 @@ class KnownNote:
 
     def unchanged_by_stat(self, file: NoteFile) -> bool:
         """Whether size and time prove the file untouched; written just before it was read, not."""
-        return self.same_stat(file) and self.mtime_ns + RACY_NS < self.read_ns
+        of_that_name = self.name in ("", file.name)
+        return of_that_name and self.same_stat(file) and self.mtime_ns + RACY_NS < self.read_ns
 
 
 def open_store(store: str | os.PathLike[str], *, encoder: Encoder | None = None) -> Store:
@@ -197,10 +201,6 @@ class Store:
             if self._db.meta(key) != now
         )
 
-    def schema_differs(self) -> bool:
-        """Whether the tables themselves are another version's."""
-        return self._db.meta("schema") != str(SCHEMA)
-
     def counts(self) -> Counts:
         """How many notes and passages there are, and how many of these have their vector."""
         with self._db.reading() as db:
@@ -217,7 +217,9 @@ class Store:
     def known_notes(self) -> dict[str, KnownNote]:
         """Every note's file as it was when it was last read, by path."""
         with self._db.reading() as db:
-            rows = db.execute("SELECT path, sha256, size, mtime_ns, read_ns FROM notes").fetchall()
+            rows = db.execute(
+                "SELECT path, sha256, size, mtime_ns, read_ns, name FROM notes"
+            ).fetchall()
         return {path: KnownNote(*rest) for path, *rest in rows}
 
     def known_unreadable(self) -> dict[str, tuple[str, KnownNote]]:
@@ -304,12 +306,12 @@ class Store:
         with self._db.reading() as db:
             for row_id in ids:
                 row = db.execute(
-                    "SELECT path, start_line, end_line, heading, text, start, page"
-                    " FROM passages WHERE id = ?",
+                    f"SELECT {CHECKED['passages']}, checksum FROM passages WHERE id = ?",
                     (row_id,),
                 ).fetchone()
                 if row:
-                    path, first, last, heading, text, start, page = row
+                    must_be_whole(self._db.path, "passages", row)
+                    path, first, last, heading, text, start, page, *_ = row
                     headings = _headings(self._db.path, heading)
                     found[row_id] = Passage(path, first, last, headings, text, start, page or None)
         return found
@@ -322,12 +324,7 @@ class Store:
         """
         bound = self.notes_folder
         if bound not in (None, notes_folder):
-            raise StoreMismatch(
-                f"この索引は別のフォルダのものです: {bound}\n"
-                f"今のフォルダ: {notes_folder}\n"
-                f"別の --store を使うか、`python -m index --rebuild` で作り直してください。"
-                f"(The store belongs to other notes; use another --store, or --rebuild.)"
-            )
+            raise of_another_folder(str(bound), notes_folder)
 
     def copies_differ(self) -> dict[str, int]:
         """For each search index, how many passages it has too many or too few; 0 when it is right.
@@ -447,18 +444,22 @@ class Store:
     def _catch_up_keywords(self) -> None:
         """Bring the keyword index to the store's state, whoever changed it.
 
-        While another process or thread is at it, what is held already goes on answering.
+        What another process has stamped is searched at once. While it is still at it, what is
+        held already goes on answering.
         """
-        held = self._keywords.stamp
-        if held and held.commit == self.commit:
+        if self._keywords_are_current():
             return
-        with self._catching_up(wait=held is None) as granted, _refused_writes(self.folder):
+        opened = self._open_keywords()
+        if opened and self._keywords_are_current():
+            return
+        with (
+            refused_writes(self.folder),
+            self._catching_up(wait=self._keywords.stamp is None) as granted,
+        ):
             if not granted:
                 return
             made_by = tokenizer_fingerprint()
-            if held and held.commit.store == self.commit.store:
-                self._keywords.reload()
-            elif not self._keywords.load(self.commit.store, made_by):
+            if not self._open_keywords():
                 self._keywords.reset(self.commit.store, made_by)
             try:
                 with self._db.snapshot() as db:
@@ -471,11 +472,24 @@ class Store:
                         "SELECT id, words, context_words, text FROM passages WHERE generation > ?",
                         (since,),
                     ).fetchall()
-                if now.generation > since:
+                if removed or rows:
                     self._keywords.apply(now, removed, map(_keyword_row, rows))
+                else:
+                    self._keywords.pass_on(now)
             except BaseException:
                 self._keywords = KeywordIndex(self._keywords.folder)  # half done: look again
                 raise
+
+    def _keywords_are_current(self) -> bool:
+        held = self._keywords.stamp
+        return held is not None and held.commit == self.commit
+
+    def _open_keywords(self) -> bool:
+        """Search what is stamped on disk, without any lock; False when that cannot be had."""
+        held, store = self._keywords.stamp, self.commit.store
+        if held and held.commit.store == store and self._keywords.reload():
+            return True
+        return self._keywords.load(store, tokenizer_fingerprint())
 
     def _catch_up_vectors(self) -> bool:
         """Bring the vector index to the store's state; False when there is no encoder yet."""
@@ -495,15 +509,19 @@ class Store:
                 self._vectors.reset(now.store, encoder, dim)
             removed = _removed_since(db, since)
             rows = db.execute(
-                "SELECT id, vector FROM passages JOIN vectors ON vector_key = key"
-                " WHERE passages.generation > ? OR vectors.generation > ?",
+                "SELECT id, key, vector, vectors.checksum FROM passages JOIN vectors"
+                " ON vector_key = key WHERE passages.generation > ? OR vectors.generation > ?",
                 (since, since),
             ).fetchall()
-        vectors = np.frombuffer(b"".join(vector for _, vector in rows), dtype="<f4")
+        for row_id, key, vector, expected in rows:
+            must_be_whole(self._db.path, "vectors", (key, vector, expected))
+            if len(vector) != 4 * dim:
+                raise damaged(self._db.path, f"vectors: {row_id}")
+        vectors = np.frombuffer(b"".join(vector for _, _, vector, _ in rows), dtype="<f4")
         self._vectors.apply(
             now,
             np.array(removed, dtype=np.int64),
-            np.array([row_id for row_id, _ in rows], dtype=np.int64),
+            np.array([row_id for row_id, *_ in rows], dtype=np.int64),
             vectors.reshape(len(rows), dim),
         )
         return True
@@ -529,6 +547,16 @@ class Store:
 
 # The day a note is of: its own word, else the day its file was last written, in local time.
 _DATE = "CASE date WHEN '' THEN date(mtime_ns / 1000000000, 'unixepoch', 'localtime') ELSE date END"
+
+
+def of_another_folder(bound: str, notes_folder: Path) -> StoreMismatch:
+    """The error for a store that is another folder's than the one at hand."""
+    return StoreMismatch(
+        f"この索引は別のフォルダのものです: {bound}\n"
+        f"今のフォルダ: {notes_folder}\n"
+        f"別の --store を使うか、`python -m index --rebuild` で作り直してください。"
+        f"(The store belongs to other notes; use another --store, or --rebuild.)"
+    )
 
 
 def searched_text(context: str, text: str) -> str:
@@ -569,12 +597,17 @@ def _list(stored: str) -> list[str]:
 
 
 @contextmanager
-def _refused_writes(folder: Path) -> Iterator[None]:
+def refused_writes(folder: Path) -> Iterator[None]:
     """A full disk, or one that lets nothing be written, named for the reader."""
     try:
         yield
     except (OSError, ValueError) as error:  # tantivy raises ValueError for the system's refusals
-        raise StoreError(
-            f"索引に書けません: {folder}: {error}\n"
-            f"ディスクの空きを確かめてください。(The store cannot be written; is the disk full?)"
-        ) from error
+        raise write_refused(folder, error) from error
+
+
+def write_refused(folder: Path, error: Exception) -> StoreError:
+    """The error for a store that cannot be written."""
+    return StoreError(
+        f"索引に書けません: {folder}: {error}\n"
+        f"ディスクの空きを確かめてください。(The store cannot be written; is the disk full?)"
+    )

@@ -103,10 +103,15 @@ class VectorIndex:
         if self._index is None or self.stamp is None:
             raise RuntimeError("VectorIndex: call load() or reset() first")
         temporary = self.path.with_suffix(".new")
-        faiss.write_index(self._index, str(temporary))
-        with temporary.open("rb+") as stream:
-            os.fsync(stream.fileno())
-        temporary.replace(self.path)
+        try:
+            with temporary.open("wb") as stream:  # FAISS itself would not say that closing failed
+                faiss.write_index(self._index, faiss.PyCallbackIOWriter(stream.write))
+                stream.flush()
+                os.fsync(stream.fileno())
+            temporary.replace(self.path)
+        except BaseException:
+            temporary.unlink(missing_ok=True)  # it may be what fills the disk
+            raise
         self.unsaved = 0
         files = checksums(self.path.parent, [self.path.name])
         self.stamp = replace(self.stamp, files=files)

@@ -198,7 +198,9 @@ class Follower:
         started = time.monotonic()
         try:
             writer, mended = self._open()
-            update = update_notes(writer, self.notes, progress=self._read, wait_seconds=0)
+            update = update_notes(
+                writer, self.notes, progress=self._read, wait_seconds=0, stopped=self._stop.is_set
+            )
             if update is None:  # another process is at it, and its work shows here too
                 return False
             counts = writer.counts()
@@ -218,6 +220,8 @@ class Follower:
         changes = update.added + update.changed + update.removed
         if changes:
             self._state = replace(self._state, changed=time.time(), names=update.names)
+        if counts.encoded == counts.passages:
+            self._missing_remark = ""  # another process may have done it
         if first or changes or counts.encoded < counts.passages:
             self._encoding = True
             self._missing.set()

@@ -11,20 +11,37 @@ import hashlib
 import json
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import closing, suppress
+from contextlib import closing
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 import numpy as np
 from filelock import FileLock
 
-from index.database import Database, checksum, get_meta, new_commit, set_meta
+from index.database import (
+    SCHEMA,
+    Database,
+    checksum,
+    get_meta,
+    must_be_whole,
+    new_commit,
+    set_meta,
+)
 from index.encoder import Encoder
 from index.errors import StoreError, StoreMismatch
 from index.folder import NoteFile, Skipped
 from index.notes import Note
 from index.passages import Passage, label
-from index.store import MARKER, MARKER_TEXT, Store, searched_text, versions
+from index.store import (
+    FILE_NAME,
+    MARKER,
+    MARKER_TEXT,
+    Store,
+    of_another_folder,
+    refused_writes,
+    searched_text,
+    versions,
+)
 from index.tokens import tokenize
 from index.vectors import VectorIndex
 
@@ -32,7 +49,13 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 UNSAVED_SHARE = 0.1  # of the vectors; below it the file on disk is worth loading and catching up
+LAST_ROW = 1 << 40  # of vectors; far above any that a store will hold
 UNSAVED_FEW = 1_000  # vectors; read from SQLite in milliseconds
+
+
+def writing(folder: Path) -> FileLock:
+    """The lock held while a store's notes are brought up to date: two would do the same twice."""
+    return FileLock(folder / "writer.lock")
 
 
 class StoreWriter(Store):
@@ -52,16 +75,27 @@ class StoreWriter(Store):
         return Database(path, facts=versions())
 
     def writing(self) -> FileLock:
-        """The lock held while notes are brought up to date: two would do the same work twice."""
-        return FileLock(self.folder / "writer.lock")
+        """The lock held while notes are brought up to date."""
+        return writing(self.folder)
 
     def encoding(self) -> FileLock:
-        """The lock held while passages are encoded, for the same reason."""
+        """The lock held while passages are encoded: two would do the same work twice."""
         return FileLock(self.folder / "encoding.lock")
 
-    def clear(self) -> None:
-        """Forget everything; whoever has the store open sees it empty."""
-        self._db.clear(versions())
+    def clear(self, notes_folder: Path) -> None:
+        """Forget everything and belong to this folder; whoever has the store open sees it empty."""
+        self._db.clear({**versions(), "notes_folder": str(notes_folder)})
+
+    def other_schema(self) -> bool:
+        """Whether the tables themselves are another version's.
+
+        Raises:
+            StoreDamaged: that cannot be told.
+        """
+        differs = self._db.meta("schema") != str(SCHEMA)
+        if differs:
+            self._db.check_meta()
+        return differs
 
     def bind(self, notes_folder: Path) -> None:
         """Say which folder this store is of, once.
@@ -71,7 +105,8 @@ class StoreWriter(Store):
         """
         if self.notes_folder is None:
             with self._db.transaction() as db:
-                set_meta(db, "notes_folder", str(notes_folder))
+                if not get_meta(db, "notes_folder"):  # another process may have been faster
+                    set_meta(db, "notes_folder", str(notes_folder))
         self.must_be_of(notes_folder)
 
     def set_versions(self) -> None:
@@ -113,6 +148,7 @@ class StoreWriter(Store):
 
     def update(
         self,
+        notes_folder: Path,
         read: Iterable[tuple[NoteFile, Note, Sequence[Passage], int]],
         touched: Iterable[tuple[NoteFile, int]] = (),
         removed: Iterable[str] = (),
@@ -120,13 +156,20 @@ class StoreWriter(Store):
         """Replace notes whole, in one transaction, and bring the keyword index up to date.
 
         Args:
+            notes_folder: what the notes are of.
             read: (file, note, its passages, when it was read in ns) of each new or changed note.
             touched: (file, when) of notes whose bytes are the same though their times differ.
             removed: paths of notes that are gone.
+
+        Raises:
+            StoreMismatch: the store is another folder's by now.
         """
         rows = [(file, note, [_row(note, p) for p in cut], when) for file, note, cut, when in read]
         with self._db.transaction() as db:
             encoder = get_meta(db, "encoder")
+            bound = get_meta(db, "notes_folder")
+            if bound != str(notes_folder):  # another process has made it another folder's
+                raise of_another_folder(bound, notes_folder)
             generation = new_commit(db)
             for path in [*removed, *(note.path for _, note, _, _ in rows)]:
                 db.execute(
@@ -135,19 +178,21 @@ class StoreWriter(Store):
                 )
                 db.execute("DELETE FROM notes WHERE path = ?", (path,))
             for file, note, cut, when in rows:
-                _put_note(db, _note_row(file, note, when))
+                checksums = [checksum(*row) for row in cut]
+                _put_note(db, _note_row(file, note, when, sum(checksums)))
                 db.executemany(
                     "INSERT INTO passages (path, start_line, end_line, heading, text, start, page,"
                     " context, words, context_words, checksum, vector_key, generation)"
                     " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                     [
-                        (*row, checksum(*row), _vector_key(encoder, row[7], row[4]), generation)
-                        for row in cut
+                        (*row, digest, _vector_key(encoder, row[7], row[4]), generation)
+                        for row, digest in zip(cut, checksums, strict=True)
                     ],
                 )
             for file, when in touched:
                 before = db.execute("SELECT * FROM notes WHERE path = ?", (file.path,)).fetchone()
                 if before:  # path, name, title, sha256, size, mtime, when it was read, the rest
+                    must_be_whole(self._db.path, "notes", before)
                     times = (file.size, file.mtime_ns, when)
                     _put_note(db, (file.path, file.name, *before[2:4], *times, *before[7:-1]))
         with self._lock:
@@ -223,19 +268,12 @@ class StoreWriter(Store):
             old = sqlite3.connect(f"{damaged.absolute().as_uri()}?mode=ro", uri=True)
         except sqlite3.Error:
             return
-        with closing(old), suppress(sqlite3.Error, ValueError):
-            facts = {key: get_meta(old, key) for key in ("encoder", "encoder_name", "dim", "model")}
-            length = 4 * int(facts["dim"])
-            rows = _as_far_as_readable(old.execute("SELECT key, vector, checksum FROM vectors"))
-            whole = [row for row in rows if checksum(*row[:2]) == row[2] and len(row[1]) == length]
-            with self._db.transaction() as db:
-                generation = new_commit(db)
-                db.executemany(
-                    "INSERT OR IGNORE INTO vectors VALUES (?, ?, ?, ?)",
-                    [(*row, generation) for row in whole],
-                )
-                for key, value in facts.items():
-                    set_meta(db, key, value)
+        with closing(old), self._db.transaction() as db:
+            generation = new_commit(db)
+            db.executemany(
+                "INSERT OR IGNORE INTO vectors VALUES (?, ?, ?, ?)",
+                ((*row, generation) for row in _whole_vectors(old)),
+            )
 
     def tidy(self) -> None:
         """Forget vectors of no use, and save the vector index when much of it is not yet.
@@ -249,7 +287,7 @@ class StoreWriter(Store):
         if kept > 2 * counts.passages + UNSAVED_FEW:
             with self._db.transaction() as db:
                 db.execute("DELETE FROM vectors WHERE key NOT IN (SELECT vector_key FROM passages)")
-        with self._lock, self._cache_lock:
+        with self._lock, refused_writes(self.folder), self._cache_lock:
             if not self._catch_up_vectors():
                 return
             worth_saving = max(UNSAVED_FEW, UNSAVED_SHARE * len(self._vectors))
@@ -262,16 +300,31 @@ class StoreWriter(Store):
             self._vectors = VectorIndex(self._vectors.path)
 
 
-def _as_far_as_readable(rows: sqlite3.Cursor) -> Iterator[tuple[bytes, bytes, int]]:
-    with suppress(sqlite3.Error):
-        yield from rows
+def _whole_vectors(db: sqlite3.Connection) -> Iterator[tuple[bytes, bytes, int]]:
+    """(key, vector, checksum) of each that is as it was written; broken pages are leapt over."""
+    db.text_factory = bytes
+    at, leap = 0, 1
+    while at < LAST_ROW:
+        try:
+            for row_id, *row in db.execute(
+                "SELECT rowid, key, vector, checksum FROM vectors NOT INDEXED WHERE rowid > ?",
+                (at,),
+            ):
+                at, leap = row_id, 1
+                if all(isinstance(value, bytes) for value in row[:2]) and (
+                    checksum(*row[:2]) == row[2]
+                ):
+                    yield row[0], row[1], row[2]
+            return
+        except sqlite3.Error:
+            at, leap = at + leap, leap * 2
 
 
-_NoteRow = tuple[str, str, str, str, int, int, int, str, str, str]
+_NoteRow = tuple[str, str, str, str, int, int, int, str, str, str, int]
 _PassageRow = tuple[str, int, int, str, str, int, int, str, str, str]
 
 
-def _note_row(file: NoteFile, note: Note, when: int) -> _NoteRow:
+def _note_row(file: NoteFile, note: Note, when: int, cut: int) -> _NoteRow:
     return (
         note.path,
         file.name,
@@ -283,13 +336,14 @@ def _note_row(file: NoteFile, note: Note, when: int) -> _NoteRow:
         note.encoding,
         note.date,
         json.dumps(note.tags, ensure_ascii=False),
+        cut,
     )
 
 
 def _put_note(db: sqlite3.Connection, row: Sequence[str | int]) -> None:
     """Not INSERT OR REPLACE, which would delete the note's passages on the way."""
     db.execute(
-        "INSERT INTO notes VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (path) DO UPDATE"
+        f"INSERT INTO notes VALUES (?{', ?' * len(row)}) ON CONFLICT (path) DO UPDATE"
         " SET (name, size, mtime_ns, read_ns, checksum) ="
         " (excluded.name, excluded.size, excluded.mtime_ns, excluded.read_ns, excluded.checksum)",
         (*row, checksum(*row)),
@@ -329,6 +383,15 @@ def _vector_key(encoder: str, context: str, text: str) -> bytes:
     return hashlib.sha256(content.encode("utf-8", "surrogatepass")).digest()
 
 
+def _is_ours(path: Path) -> bool:
+    """Whether a file is a store's, which is looked at without writing; its marker was lost."""
+    try:
+        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as db:
+            return bool(get_meta(db, "identity") and get_meta(db, "checksum"))
+    except sqlite3.Error:
+        return False
+
+
 def _make_folder(folder: Path) -> None:
     """Make the store's folder, readable by its owner only; refuse one that holds other things.
 
@@ -338,7 +401,8 @@ def _make_folder(folder: Path) -> None:
     try:
         if (folder / MARKER).exists():
             return
-        if folder.exists() and any(entry.suffix != ".lock" for entry in folder.iterdir()):
+        others = folder.exists() and any(entry.suffix != ".lock" for entry in folder.iterdir())
+        if others and not _is_ours(folder / FILE_NAME):
             raise StoreError(
                 f"索引を置くフォルダに別のファイルがあります: {folder}\n"
                 f"空のフォルダか新しい名前を --store で指定してください。"

@@ -2,17 +2,22 @@
 
 import sqlite3
 import sys
+import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from conftest import BigramEncoder
 
 from index import build, open_store
-from index.database import checksum
 from index.doctor import WATCHED, examine
+from index.folder import scan
+from index.notes import read_note
+from index.passages import split
 from index.status import status_lines
 from index.store import FILE_NAME
+from index.writer import StoreWriter
 
 DIFFERENCE = "フォルダとの差 (against the folder)"
 doctor = sys.modules["index.doctor"]
@@ -31,16 +36,13 @@ def faults(store_folder: Path, encoder: BigramEncoder) -> dict[str, str]:
         }
 
 
-def change_row(store_folder: Path) -> None:
-    """A passage that never stood in the note, with a checksum that says it is as written."""
-    with sqlite3.connect(store_folder / FILE_NAME) as db:
-        db.execute("UPDATE passages SET text = 'でたらめ' WHERE path = '料理.txt'")
-        columns = "path, start_line, end_line, heading, text, start, page, context, words"
-        row = db.execute(
-            f"SELECT {columns}, context_words FROM passages WHERE path = '料理.txt'"
-        ).fetchone()
-        db.execute("UPDATE passages SET checksum = ? WHERE path = '料理.txt'", (checksum(*row),))
-    db.close()
+def change_note(store_folder: Path) -> None:
+    """Passages that never stood in the file, though all checksums say they are as written."""
+    folder = store_folder.parent / "notes"
+    (file,) = (file for file in scan(folder).files if file.path == "料理.txt")
+    note = replace(read_note(folder, file), text="でたらめ\n")
+    with StoreWriter(store_folder) as writer:
+        writer.update(folder, [(file, note, split(note), time.time_ns() + 10**10)])
 
 
 def flip_letter(store_folder: Path) -> None:
@@ -54,7 +56,7 @@ def flip_letter(store_folder: Path) -> None:
     ("hurt", "what", "said"),
     [
         (flip_letter, "SQLite", "passages"),
-        (change_row, "ノートとの照合", "料理.txt:1"),
+        (change_note, "ノートとの照合", "料理.txt:1"),
         (lambda store: store.chmod(0o755), "フォルダの権限", "chmod 700"),
         (lambda store: (store / "store.sqlite3.damaged-1").touch(), "残りもの", "damaged-1"),
         (lambda store: (store.parent / "notes" / "新.txt").write_text("新"), "照合", "新.txt"),
