@@ -55,6 +55,7 @@ class Citation:
     heading: tuple[str, ...]
     quote: str
     changed: bool = False  # the file has changed since it was indexed; lines are as they are now
+    page: int | None = None  # where the note has pages, the one that start_line stands on
     why: Why = NO_REASON
 
 
