@@ -1,8 +1,9 @@
 """The web chat, on this machine only: a question in, exact lines of the notes out.
 
 main → Desk (asking, and the index kept up to date behind) → build_page → chat_server. What the page
-shows is made in ui/render.py, how it is served in ui/server.py. Gradio loads when the chat starts,
-not on import; annotations are evaluated (no `from __future__`), because Gradio reads its handlers'.
+shows is made in ui/render.py and ui/filter_row.py, how it is served in ui/server.py. Gradio loads
+when the chat starts, not on import; annotations are evaluated (no `from __future__`), because
+Gradio reads its handlers'.
 """
 
 import argparse
@@ -15,12 +16,13 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 from index.errors import NotesError
+from index.filters import Filter
 from index.settings import notes_folder, store_folder
 from index.terminal import whole_number, writable
 from qa import Answer
 from qa.desk import Desk, Status
 from ui.door import is_loopback, login
-from ui.render import Turn, messages, status_html
+from ui.render import Turn, messages, skipped_html, status_html
 from ui.server import chat_server, listen
 
 if TYPE_CHECKING:
@@ -41,44 +43,60 @@ log = logging.getLogger(__name__)
 
 
 class Ask(Protocol):
-    """Answers a question, given the earlier questions of the same chat."""
+    """Answers a question, given the earlier questions of the same chat and which notes to ask."""
 
-    def __call__(self, question: str, *, history: Sequence[str]) -> Answer:
+    def __call__(self, question: str, *, history: Sequence[str], within: Filter | None) -> Answer:
         """The answer; what it raises is told in the chat."""
 
 
-def build_page(ask: Ask, status: Callable[[], Status], examples: Sequence[str]) -> "gr.Blocks":
-    """The chat page around `ask`; `status` is polled: notes may change at any time."""
+def build_page(
+    ask: Ask,
+    status: Callable[[], Status],
+    filters: Callable[[], tuple[list[str], list[str]]],
+    examples: Sequence[str],
+) -> "gr.Blocks":
+    """The chat page around `ask`; `status` and `filters` are polled: notes may change any time."""
     import gradio as gr
 
-    def respond(question: str, turns: list[Turn]) -> Iterator[tuple[Any, ...]]:
+    from ui.filter_row import FilterRow, Offered, read_fields
+
+    def respond(question: str, turns: list[Turn], *fields: object) -> Iterator[dict[Any, Any]]:
         question = question.strip()
-        if not question:
-            yield gr.skip(), gr.skip(), gr.skip()  # not "": it would eat what is typed meanwhile
+        within, wrong = read_fields(fields)
+        if wrong or not question:
+            row = narrowing.told(within, wrong, opened=bool(wrong))
+            yield dict(zip(narrowing.line, row, strict=True))  # what is typed meanwhile stays
             return
         turn = Turn(question)
-        yield messages([*turns, turn]), "", gr.skip()
+        yield {chat: messages([*turns, turn]), box: ""}
         try:
-            turn = replace(turn, answer=ask(question, history=[turn.question for turn in turns]))
+            earlier = [turn.question for turn in turns]
+            turn = replace(turn, answer=ask(question, history=earlier, within=within))
         except NotesError as error:
             turn = replace(turn, error=str(error))
         except Exception as error:  # whatever it is, the chat stays usable and says so
             log.exception("ask failed")
             turn = replace(turn, error=f"{type(error).__name__}: {error}")
-        yield messages([*turns, turn]), gr.skip(), [*turns, turn]
+        yield {chat: messages([*turns, turn]), asked: [*turns, turn]}
 
-    def choose(example: gr.SelectData, turns: list[Turn]) -> Iterator[tuple[Any, ...]]:
-        yield from respond(example.value["text"], turns)
+    def choose(
+        example: gr.SelectData, turns: list[Turn], *fields: object
+    ) -> Iterator[dict[Any, Any]]:
+        yield from respond(example.value["text"], turns, *fields)
 
-    def refresh() -> tuple[str, gr.Timer]:
+    def refresh(seen: Offered, folder: str | None, tags: list[str]) -> list[Any]:
         now = status()
-        return status_html(now), gr.Timer(BUSY_SECONDS if now.following.busy else IDLE_SECONDS)
+        offers, dropdowns = narrowing.offered(filters(), seen, folder, tags)
+        seconds = BUSY_SECONDS if now.following.busy else IDLE_SECONDS
+        return [status_html(now), skipped_html(now), gr.Timer(seconds), offers, *dropdowns]
 
     page = gr.Blocks(title="聞き書き kikigaki", analytics_enabled=False, fill_height=True)
     with page:
         # Markdown, not gr.HTML, which evaluates its template in the browser and so needs eval.
         gr.Markdown(INTRO, elem_id="intro")
+        # Two, because the second is drawn anew only when it changes, and stays open meanwhile.
         line = gr.Markdown(status_html(status()), elem_id="status", latex_delimiters=[])
+        skipped = gr.Markdown(skipped_html(status()), elem_id="skipped", latex_delimiters=[])
         chat = gr.Chatbot(
             elem_id="chat",
             show_label=False,
@@ -94,6 +112,7 @@ def build_page(ask: Ask, status: Callable[[], Status], examples: Sequence[str]) 
             placeholder=HINT,
             examples=[{"text": example} for example in examples],
         )
+        narrowing = FilterRow()
         box = gr.Textbox(
             elem_id="question",
             label="質問",
@@ -104,14 +123,17 @@ def build_page(ask: Ask, status: Callable[[], Status], examples: Sequence[str]) 
             submit_btn="送る",
             placeholder="質問を書く",
         )
-        turns, timer = gr.State([]), gr.Timer(BUSY_SECONDS)
+        asked, offers, timer = gr.State([]), gr.State(([], [])), gr.Timer(BUSY_SECONDS)
         asking: dict[str, Any] = {"show_progress_on": chat, "api_visibility": "private"}
         aside: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
-        asked = box.submit(respond, [box, turns], [chat, box, turns], **asking)
-        chosen = chat.example_select(choose, turns, [chat, box, turns], **asking)
-        chat.clear(list, outputs=turns, **aside)
-        for event in (page.load, timer.tick, asked.then, chosen.then):
-            event(refresh, outputs=[line, timer], queue=False, **aside)
+        given = [asked, *narrowing.fields]
+        drawn = [chat, box, asked, *narrowing.line]
+        sent = box.submit(respond, [box, *given], drawn, **asking)
+        chosen = chat.example_select(choose, given, drawn, **asking)
+        chat.clear(list, outputs=asked, **aside)
+        polled = [line, skipped, timer, offers, *narrowing.choices]
+        for event in (page.load, timer.tick, sent.then, chosen.then):
+            event(refresh, [offers, *narrowing.choices], polled, queue=False, **aside)
     return page
 
 
@@ -142,7 +164,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     with suppress(KeyboardInterrupt), listener:
         desk.start()
         server = chat_server(
-            lambda: build_page(desk.ask, desk.status, desk.examples()),
+            lambda: build_page(desk.ask, desk.status, desk.filters, desk.examples()),
             desk.note,
             options.host,
             secret,

@@ -20,6 +20,7 @@ from index.filters import Filter
 from index.folder import Skipped, real
 from index.notes import Note
 from index.settings import SEEDS
+from index.stamp import Commit
 from index.store import Store, open_store
 from index.watch import Follower, Following
 from qa.answer import Answer, ask, read_back
@@ -60,6 +61,7 @@ class Desk:
         self.store = store
         self._lock = threading.Lock()
         self._opened: Store | None = None
+        self._filters: tuple[Commit, tuple[list[str], list[str]]] | None = None
 
     def start(self) -> None:
         """Begin to follow the notes."""
@@ -128,11 +130,15 @@ class Desk:
         return [f"{heading}は？" for heading in headings]
 
     def filters(self) -> tuple[list[str], list[str]]:
-        """The folders and tags that a question may be kept to."""
+        """The folders and tags that a question may be kept to; cheap while nothing changes."""
         try:
-            return self._store(wait=False).folders_and_tags()
+            store = self._store(wait=False)
+            state = store.commit
+            if self._filters is None or self._filters[0] != state:
+                self._filters = state, store.folders_and_tags()
         except NotesError:
             return [], []
+        return self._filters[1]
 
     def status(self) -> Status:
         """How far the index is."""
@@ -158,7 +164,7 @@ class Desk:
                         self._opened = opened
                     opened = self._opened
                 opened.must_be_of(self.notes)
-                waiting = wait and self._follower.state.unread and time.monotonic() < deadline
+                waiting = wait and self._follower.state.busy and time.monotonic() < deadline
                 if not waiting or opened.counts().passages:
                     return opened
             except (StoreMissing, StoreDamaged, StoreMismatch):  # the follower is about to mend it

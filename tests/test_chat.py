@@ -1,6 +1,7 @@
 """The chat in a real browser: Debian's Chromium against the real page, server and store."""
 
 import os
+import re
 import shutil
 import signal
 import socket
@@ -10,9 +11,11 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 import pytest
@@ -21,11 +24,18 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 from test_commands import OFFLINE
 
 import app
+import index.encoder
 from index import build, open_store
+from index.filters import Filter
+from index.folder import Skipped
+from index.notes import Note
 from index.store import Store
-from qa import Answer, ask
+from index.watch import Following
+from qa import Answer, Citation, ask
 from qa.desk import Desk, Status
 from ui.door import login
+from ui.note_page import note_page
+from ui.render import answer_html
 from ui.server import FindNote, chat_server, listen
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
@@ -47,6 +57,7 @@ def serving(
     status: Callable[[], Status],
     find_note: FindNote = lambda path: None,
     login: bytes = b"",
+    filters: Callable[[], tuple[list[str], list[str]]] = lambda: ([], []),
 ) -> Iterator[str]:
     """The chat on a free port, for as long as the block runs; gives its address."""
     listener = listen("127.0.0.1", 0)
@@ -54,7 +65,7 @@ def serving(
 
     def run() -> None:  # made there too: Playwright keeps an event loop running in this thread
         examples = [EXAMPLE, "BYOCとは？"]
-        build_page = partial(app.build_page, ask, status, examples)
+        build_page = partial(app.build_page, ask, status, filters, examples)
         servers.append(chat_server(build_page, find_note, "127.0.0.1", login))
         servers[0].run(sockets=[listener])
 
@@ -69,7 +80,7 @@ def serving(
     assert not thread.is_alive()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # not longer: it keeps an event loop running in this thread
 def browser() -> Iterator[Browser]:
     with sync_playwright() as play:
         flags = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
@@ -183,7 +194,7 @@ def test_a_note_full_of_markup_is_shown_as_text(
     build(folder, tmp_path / "store", encoder=encoder)
     with (
         open_store(tmp_path / "store", encoder=encoder) as store,
-        serving(lambda question, history: ask(question, store), Status) as address,
+        serving(lambda question, **_: ask(question, store), Status) as address,
     ):
         page.goto(address)
         question = f"危険な行は？ {EVIL}"
@@ -209,7 +220,7 @@ def test_a_citation_opens_its_note(
     page: Page, tmp_path: Path, store: Store, notes: Path, store_folder: Path
 ) -> None:
     desk = Desk(notes, store_folder)
-    with serving(lambda question, history: ask(question, store), desk.status, desk.note) as address:
+    with serving(lambda question, **_: ask(question, store), desk.status, desk.note) as address:
         page.goto(address)
         send(page, "粗大ごみはいつ出す？")
         link = page.locator(".card header a").first
@@ -227,6 +238,227 @@ def test_a_citation_opens_its_note(
         ]
         assert page.url == address  # the chat stays open
     desk.close()
+
+
+BUDGETS = {
+    "仕事/今年/会議.md": "---\ntags: [会議, 予算]\ndate: 2024-04-08\n---\nサーバーを二台買う。\n",
+    "仕事/去年.md": "---\ntags: [会議]\ndate: 2023-04-08\n---\nサーバーを三台買う。\n",
+    "家/机.md": "---\ndate: 2022-01-01\n---\nサーバーを一台買う。机の下に置く。\n",
+}
+ROW, SAID = "#filter .label-wrap", "#filter .label-wrap span:first-child"
+FOLDER, TAGS = "フォルダ (folder)", "タグ (tags)"
+
+
+@pytest.fixture
+def desk_chat(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, encoder: BigramEncoder
+) -> Iterator[tuple[str, Path]]:
+    """A living folder of notes behind the real desk: the chat's address, and the folder."""
+    monkeypatch.setattr(index.encoder, "_load", lambda _: encoder)
+    monkeypatch.setattr(index.encoder, "_loaded", {})
+    monkeypatch.setattr(app, "IDLE_SECONDS", 0.2)
+    folder = write_notes(tmp_path / "notes", BUDGETS)
+    desk = Desk(folder, tmp_path / "store")
+    desk.start()
+    with serving(desk.ask, desk.status, desk.note, filters=desk.filters) as address:
+        yield address, folder
+    desk.close()
+
+
+@needs_chromium
+def test_a_filter_is_set_by_keyboard_for_one_tab_and_cleared(
+    page: Page, desk_chat: tuple[str, Path]
+) -> None:
+    address, _ = desk_chat
+    page.goto(address)
+    expect(page.locator(BOX)).to_be_focused()  # so that it takes the focus from nobody
+    other = page.context.new_page()
+    other.goto(address)
+    row, question = page.locator(ROW), "サーバーは何台買う？"
+    said, last = page.locator(SAID), page.locator(".bot-row").last
+    expect(page.get_by_label(FOLDER)).to_be_hidden()
+    row.press("Enter")
+    expect(row).to_have_attribute("aria-expanded", "true")
+    page.get_by_label(FOLDER).focus()
+    page.keyboard.type("仕")
+    page.keyboard.press("Enter")
+    expect(said).to_have_text("絞り込み: 仕事/")
+    page.get_by_label(TAGS).focus()
+    page.keyboard.type("会")
+    page.keyboard.press("Enter")
+    page.get_by_label("この日まで").focus()
+    page.keyboard.type("２０２３年")
+    page.keyboard.press("Enter")
+    expect(row).to_contain_text("絞り込み: 仕事/ · #会議 · 2023-12-31 まで")
+    row.press("Enter")
+    expect(page.get_by_label(FOLDER)).to_be_hidden()
+    expect(row).to_contain_text("仕事/")  # seen though it is closed
+    send(page, question)
+    expect(last).to_contain_text("ノート 1 件だけで探しました")
+    expect(last.locator(".card mark")).to_have_text(["サーバーを三台買う。"])
+
+    send(other, question)  # another tab asks everything
+    answer = other.locator(".bot-row").last
+    expect(answer.locator(".card").first).to_be_visible()
+    expect(answer).not_to_contain_text("だけで探しました")
+    expect(other.locator(SAID)).to_have_text("絞り込み")
+
+    row.press("Enter")
+    page.get_by_label("この日まで").fill("十三月")
+    send(page, question)  # nothing is asked with half a filter
+    expect(page.get_by_role("alert")).to_contain_text(
+        "この日まで (until): 日付が分かりません: 十三月"
+    )
+    expect(page.locator(BOX)).to_have_value(question)
+    expect(page.locator(".user-row")).to_have_count(1)
+    page.get_by_role("button", name="解除").press("Enter")
+    expect(said).to_have_text("絞り込み")
+    expect(row).to_be_focused()
+    expect(page.get_by_role("alert")).to_have_count(0)
+    expect(page.get_by_label(FOLDER)).to_have_value("すべて (all)")
+    expect(page.get_by_label("この日まで")).to_have_value("")
+    page.press(BOX, "Enter")
+    expect(page.locator(".bot-row")).to_have_count(2)
+    expect(last).not_to_contain_text("だけで探しました")
+    expect(last).to_contain_text("机.md")
+
+
+@needs_chromium
+def test_a_saved_note_is_answered_in_the_open_page(page: Page, desk_chat: tuple[str, Path]) -> None:
+    address, folder = desk_chat
+    page.goto(address)
+    page.locator(ROW).click()
+    page.get_by_label(FOLDER).focus()
+    page.keyboard.type("家")
+    page.keyboard.press("Enter")
+    expect(page.locator(SAID)).to_have_text("絞り込み: 家/")
+    send(page, "猫はどこで丸くなる？")
+    expect(page.locator(".bot-row").last).to_contain_text("ノートには見つかりませんでした")
+    write_notes(folder, {"家/猫.md": "猫はコタツで丸くなる。#観察\n"})
+    expect(page.locator("#status")).to_contain_text("猫.md")
+    expect(page.get_by_label(FOLDER)).to_have_value("家/")  # new choices leave what is chosen
+    page.get_by_label(TAGS).focus()
+    for tag in ("会議", "予算", "観察"):
+        expect(page.get_by_role("option", name=tag)).to_be_visible()
+    send(page, "猫はどこで丸くなる？")
+    expect(page.locator(".bot-row").last.locator("mark")).to_have_text(
+        "猫はコタツで丸くなる。#観察"
+    )
+
+    folder.rename(folder.with_name("away"))
+    notice = page.locator("#status .notice")
+    expect(notice).to_contain_text("ノートのフォルダがありません", timeout=20_000)
+    folder.with_name("away").rename(folder)
+    expect(notice).to_have_count(0, timeout=20_000)
+
+
+@needs_chromium
+def test_the_timer_disturbs_nobody(
+    page: Page, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(app, "BUSY_SECONDS", 0.1)
+    looks: list[int] = []
+
+    def status() -> Status:
+        looks.append(1)
+        skipped = tuple(Skipped(f"{n}.bin", "バイナリファイル") for n in range(1 + len(looks) // 5))
+        names = (f"{'長い' * (len(looks) % 3 * 20)}名前.md",)
+        following = Following(busy=True, changed=time.time(), names=names)
+        return Status(9, 9_999, len(looks), skipped, following)
+
+    tags: list[str] = []
+    with serving(partial(ask, store=store), status, filters=lambda: ([], tags)) as address:
+        page.goto(address)
+        summary = page.locator("#skipped summary")
+        summary.press("Enter")
+        expect(page.locator("#skipped li").first).to_be_visible()
+        page.evaluate("window.box = document.querySelector('#question textarea')")
+        before = page.locator("#question").bounding_box()
+
+        def pass_some() -> None:
+            then = len(looks)
+            expect(page.locator("#skipped li")).not_to_have_count(
+                page.locator("#skipped li").count()
+            )
+            assert len(looks) > then
+
+        pass_some()
+        expect(page.locator("#skipped details")).to_have_attribute("open", "")
+        expect(summary).to_be_focused()
+        page.focus(BOX)
+        text = "きょうは何をした？"
+        for letter in text:
+            page.keyboard.type(letter)
+            tags.append(letter)
+            page.wait_for_timeout(80)
+        pass_some()
+        assert page.evaluate("document.activeElement === window.box")
+        expect(page.locator(BOX)).to_have_value(text)
+        expect(page.locator("#skipped details")).to_have_attribute("open", "")
+        assert page.locator("#question").bounding_box() == before
+        page.locator(ROW).click()  # and so in the filter, with new tags at each look
+        page.get_by_label("ファイル名").focus()
+        for letter in text:
+            page.keyboard.type(letter)
+            tags.append(f"{letter}{letter}")
+            page.wait_for_timeout(80)
+        expect(page.get_by_label("ファイル名")).to_have_value(text)
+        expect(page.get_by_label("ファイル名")).to_be_focused()
+
+
+@pytest.mark.parametrize(
+    ("fields", "within"),
+    [
+        ((None, None, None, None, None), None),  # a row that was never opened
+        (("", [], " ", "", " "), None),
+        (("仕事", ["会議"], "", "", ""), Filter(folder="仕事", tags=("会議",))),
+        (
+            ("", [], "録", "２０２４年２月", "2024-02"),
+            Filter("", "録", (), "2024-02-01", "2024-02-29"),
+        ),
+    ],
+)
+def test_what_the_fields_ask_for(fields: tuple[Any, ...], within: Filter | None) -> None:
+    from ui.filter_row import read_fields
+
+    assert read_fields(fields) == (within, [])
+
+
+@pytest.mark.parametrize(
+    ("since", "until", "wrong"),
+    [("13月", "", 1), ("", "2024-13", 1), ("x", "y", 2), ("2024-05", "2024-04", 1)],
+)
+def test_half_a_filter_is_none(since: str, until: str, wrong: int) -> None:
+    from ui.filter_row import read_fields
+
+    within, said = read_fields(("仕事", [], "", since, until))
+    assert within is None
+    assert len(said) == wrong
+
+
+def test_pages_of_a_document_are_shown() -> None:
+    note = Note(
+        "資料.pdf",
+        "資料",
+        "一\n二\n三\n四",
+        "pdf",
+        "",
+        ("会議", "<b>"),
+        (),
+        "2024-04-08",
+        (),
+        (1, 3, 3, 4),
+    )
+    text = note_page(note, "3", 0, changed=False)
+    order = re.findall(r'<h2 aria-label="(.+)">p\. \d</h2>|<li id="L(\d)">', text)
+    assert ["".join(pair) for pair in order] == "1ページ 1 2 3ページ 3 4ページ 4".split()
+    assert "2024-04-08" in text
+    assert "#会議 #&lt;b&gt;" in text
+    citation = Citation(1, "資料.pdf", 3, 4, (), "三", page=3)
+    answer = Answer("？", "", True, 1.0, (citation,), ())
+    assert "3–4行 3ページ</span>" in answer_html(answer, "？", 1)
+    plain = replace(answer, citations=(replace(citation, page=None),))
+    assert "3–4行</span>" in answer_html(plain, "？", 1)
 
 
 @needs_chromium
@@ -303,7 +535,7 @@ def test_another_sites_page_gets_nothing(browser: Browser, store: Store) -> None
 def test_a_question_that_fails_leaves_the_chat_usable(
     page: Page, store: Store, caplog: pytest.LogCaptureFixture
 ) -> None:
-    def failing(question: str, history: list[str]) -> Answer:
+    def failing(question: str, **_: object) -> Answer:
         if "壊" in question:
             raise RuntimeError("<b>わざと</b>")
         return ask(question, store)

@@ -5,13 +5,17 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from conftest import BigramEncoder, write_notes
 
 import index.encoder
 from index import build
+from index.build import Update, update_notes
 from index.errors import StoreMismatch
+from index.filters import Filter
+from index.writer import StoreWriter
 from qa.desk import Desk
 
 
@@ -62,6 +66,22 @@ def test_keywords_answer_before_the_model_is_there(desk: Desk, model_gate: threa
     assert answer.hits[0].meaning is not None
 
 
+def test_the_first_question_waits_while_the_notes_are_listed(
+    notes: Path, store_folder: Path, monkeypatch: pytest.MonkeyPatch, model_gate: threading.Event
+) -> None:
+    def slow(writer: StoreWriter, folder: Path, **options: Any) -> Update | None:
+        time.sleep(0.5)  # a network share; the store is there by then, and empty
+        return update_notes(writer, folder, **options)
+
+    monkeypatch.setattr("index.watch.update_notes", slow)
+    desk = Desk(notes, store_folder)
+    desk.start()
+    assert desk.ask("カレーの作り方は？").found
+    model_gate.set()
+    wait_until_idle(desk)
+    desk.close()
+
+
 @pytest.mark.parametrize("how", ["updated", "rebuilt", "deleted", "damaged"])
 def test_the_next_question_sees_what_happened_to_the_store(
     desk: Desk, notes: Path, store_folder: Path, model_gate: threading.Event, how: str
@@ -106,3 +126,20 @@ def test_another_folders_store_is_not_asked(
     wait_until_idle(desk)
     assert "別のフォルダ" in desk.status().error
     desk.close()
+
+
+def test_a_question_is_kept_to_a_folder_and_the_choices_follow_the_notes(
+    desk: Desk, notes: Path
+) -> None:
+    at_work = Filter.of(folder="仕事")
+    assert desk.ask("粗大ごみはいつ出す？", within=at_work).citations[0].path == "仕事/引越し.txt"
+    answer = desk.ask("カレーの作り方は？", within=at_work)
+    assert not answer.found
+    assert "仕事/ のノート 1 件だけ" in answer.notice
+    assert desk.filters() == (["仕事"], [])
+    write_notes(notes, {"家/日記/春.md": "---\ntags: [花見]\n---\n桜が咲いた。\n"})
+    for _ in range(600):
+        if "花見" in desk.filters()[1]:
+            break
+        time.sleep(0.05)
+    assert desk.filters() == (["仕事", "家", "家/日記"], ["花見"])

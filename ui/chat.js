@@ -8,7 +8,7 @@ addEventListener("keypress", (event) => {
   if (event.key !== "Enter") return;
   if (composing || event.isComposing) event.stopImmediatePropagation();
   // A blank question goes nowhere: the answer to it would come back over what is typed meanwhile.
-  else if (!event.shiftKey && event.target.value?.trim() === "") {
+  else if (!event.shiftKey && event.target.matches("#question textarea") && !event.target.value.trim()) {
     event.preventDefault();
     event.stopImmediatePropagation();
   }
@@ -37,3 +37,30 @@ new MutationObserver(() => {
   // Gradio labels each message with its HTML source, which a screen reader would read out.
   document.querySelectorAll("#chat [aria-label*='message: ']").forEach((text) => text.removeAttribute("aria-label"));
 }).observe(document, { childList: true, subtree: true });
+
+// 解除 vanishes under the finger that pressed it: the focus stays in its row.
+addEventListener("click", (event) => {
+  if (event.target.closest?.("#filter-clear")) document.querySelector("#filter .label-wrap").focus();
+});
+
+// The filter: what is typed into a list's field looks for another choice, so it takes the old one's place.
+addEventListener("focusin", (event) => { if (event.target.matches("#filter input")) event.target.select(); });
+// The Enter of a conversion chooses nothing in a list.
+addEventListener("keydown", (event) => {
+  if (composing && event.key === "Enter" && event.target.matches?.("#filter input")) event.stopImmediatePropagation();
+}, true);
+
+// What the timer draws anew keeps its state: the list of what was not read stays open, and in focus. And
+// Gradio's folding row does not say whether it is open.
+let listOpen = false, listFocused = false;
+addEventListener("toggle", (event) => {
+  if (event.target.matches("#skipped details")) listOpen = event.target.open;
+}, true);
+addEventListener("focusin", (event) => { listFocused = event.target.matches("#skipped summary"); });
+new MutationObserver(() => {
+  const list = document.querySelector("#skipped details");
+  if (list && listOpen && !list.open) list.open = true;
+  if (list && listFocused && document.activeElement === document.body) list.firstChild.focus({ preventScroll: true });
+  const row = document.querySelector("#filter .label-wrap");
+  row?.setAttribute("aria-expanded", row.classList.contains("open"));
+}).observe(document, { childList: true, subtree: true, attributeFilter: ["class"] });

@@ -6,8 +6,9 @@ No Gradio and no script: the note's text stands in it escaped, and nothing is lo
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from html import escape
+from itertools import pairwise
 from urllib.parse import quote
 
 from index.notes import Note
@@ -24,10 +25,9 @@ PAGE = """<!doctype html>
 <meta name="viewport" content="width=device-width">
 <title>{title} – 聞き書き</title>
 <link rel="stylesheet" href="/ui/note.css"></head>
-<body><header><h1>{title}</h1><p><bdi>{path}</bdi> ・ <span>{count:,}行</span></p>{changed}</header>
-<main>{before}<ol start="{start}" style="--digits: {digits}">
-{lines}
-</ol>{after}</main></body></html>
+<body><header><h1>{title}</h1>
+<p><bdi>{path}</bdi> ・ <span>{count:,}行</span>{about}</p>{changed}</header>
+<main style="--digits: {digits}">{before}{lines}{after}</main></body></html>
 """
 
 
@@ -55,11 +55,12 @@ def note_page(note: Note, lines: str, part: int, *, changed: bool) -> str:
     if part not in parts:
         part = (min(cited, default=1) - 1) // PART + 1
     start = (part - 1) * PART
-    items = (
-        f'<li id="L{number}"><mark>{escape(line)}</mark></li>'
-        if number in cited
-        else f'<li id="L{number}">{escape(line)}</li>'
-        for number, line in enumerate(text[start : start + PART], start=start + 1)
+    end = min(start + PART, len(text))
+    begins = {line: page for page, line in enumerate(note.pages, start=1)}  # a blank page has none
+    cuts = [start + 1, *(line for line in sorted(begins) if start + 1 < line <= end), end + 1]
+    lists = (
+        f"{_page(begins.get(first))}{_list(text, first, after, cited)}"
+        for first, after in pairwise(cuts)
     )
     return PAGE.format(
         title=escape(note.title),
@@ -67,11 +68,36 @@ def note_page(note: Note, lines: str, part: int, *, changed: bool) -> str:
         count=len(text),
         digits=len(str(len(text))),
         changed=CHANGED if changed else "",
+        about="".join(f" ・ <bdi>{escape(said)}</bdi>" for said in _about(note)),
         before=_turn("‹ {}", part - 1, parts),
-        start=start + 1,
-        lines="\n".join(items),
+        lines="\n".join(lists),
         after=_turn("{} ›", part + 1, parts),
     )
+
+
+def _list(text: Sequence[str], first: int, after: int, cited: set[int]) -> str:
+    """The lines from first to before after, numbered as in the note."""
+    items = (
+        f'<li id="L{number}"><mark>{escape(line)}</mark></li>'
+        if number in cited
+        else f'<li id="L{number}">{escape(line)}</li>'
+        for number, line in enumerate(text[first - 1 : after - 1], start=first)
+    )
+    lines = "\n".join(items)
+    return f'<ol start="{first}">\n{lines}\n</ol>'
+
+
+def _page(number: int | None) -> str:
+    """The rule over a page of a document; a heading, so that one can go from page to page."""
+    return f'<h2 aria-label="{number}ページ">p. {number}</h2>\n' if number else ""
+
+
+def _about(note: Note) -> Iterator[str]:
+    """What the note says of itself besides its title."""
+    if note.date:
+        yield note.date
+    if note.tags:
+        yield " ".join(f"#{tag}" for tag in note.tags)
 
 
 def _turn(label: str, part: int, parts: range) -> str:

@@ -47,8 +47,11 @@ def _short(question: str) -> str:
 
 
 def _lines(place: Passage | Citation) -> str:
+    """「12–14行」, and of a document with pages 「12–14行 3ページ」."""
     start, end = place.start_line, place.end_line
-    return f"{start}行" if start == end else f"{start}–{end}行"
+    lines = f"{start}行" if start == end else f"{start}–{end}行"
+    page = place.page if isinstance(place, Citation) else None
+    return f"{lines} {page}ページ" if page else lines
 
 
 def _where(passage: Passage, places: Sequence[Passage | Citation]) -> str:
@@ -152,7 +155,7 @@ def messages(turns: Sequence[Turn]) -> list[dict[str, Any]]:
 
 
 def status_html(status: Status) -> str:
-    """What is indexed, how far the search by meaning has come, and what was not read and why."""
+    """What is indexed, how far the search by meaning has come, the last change, what is wrong."""
     line = f"ノート {status.notes:,}件 ・ 箇所 {status.passages:,}件"
     following = status.following
     if following.busy and not status.passages:
@@ -163,19 +166,27 @@ def status_html(status: Status) -> str:
         line += f" ・ 意味検索の準備中 {status.encoded:,}/{status.passages:,}"
     elif following.busy:  # the model is loading
         line += " ・ 意味検索の準備中"
+    line = f"<span>{line}</span>"
     if following.changed:
         when = datetime.fromtimestamp(following.changed).astimezone()
+        day = "" if when.date() == datetime.now().astimezone().date() else f"{when:%Y-%m-%d} "
         name = PurePosixPath(following.names[0]).name if following.names else ""
         more = " ほか" if len(following.names) > 1 else ""
-        line += f" ・ 最後の変更 {when:%H:%M} {_safe(name)}{more}"
-    parts = [f'<p role="status">{line}</p>']
-    if status.error:
-        parts.append(f'<p class="notice">{_safe(status.error)}</p>')
-    if status.skipped:
-        items = "".join(
-            f"<li>{_safe(item.path)}: {_safe(item.reason)}</li>" for item in status.skipped[:LISTED]
-        )
-        more = "<li>…</li>" if len(status.skipped) > LISTED else ""
-        summary = f"<summary>読まなかったもの {len(status.skipped):,}件</summary>"
-        parts.append(f"<details>{summary}<ul>{items}{more}</ul></details>")
-    return "".join(parts)
+        line += f"<span>最後の変更 {day}{when:%H:%M} <bdi>{_safe(name)}</bdi>{more}</span>"
+    error = f'<p class="notice">{_safe(status.error)}</p>' if status.error else ""
+    return f'<p role="status">{line}</p>{error}'
+
+
+def skipped_html(status: Status) -> str:
+    """What was not read, and why; empty when everything was."""
+    items = "".join(
+        f"<li>{_safe(item.path)}: {_safe(item.reason)}</li>" for item in status.skipped[:LISTED]
+    )
+    more = "<li>…</li>" if len(status.skipped) > LISTED else ""
+    summary = f"<summary>読まなかったもの {len(status.skipped):,}件</summary>"
+    return f"<details>{summary}<ul>{items}{more}</ul></details>" if items else ""
+
+
+def warning_html(wrong: Sequence[str]) -> str:
+    """What is wrong with what was typed, read out as it appears; empty when nothing is."""
+    return "".join(f'<p class="notice" role="alert">{_safe(said)}</p>' for said in wrong)

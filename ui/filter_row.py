@@ -1,0 +1,128 @@
+"""The row 「絞り込み」 over the question box: which notes the questions of one tab are asked of.
+
+    fields ─ read_fields ▶ a Filter, or what is wrong ─ FilterRow.told ▶ the row, read while closed
+
+The fields in the browser hold a tab's filter: nothing is kept here that another tab could see.
+Gradio loads with this module.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import gradio as gr
+
+from index.filters import Filter
+from ui.render import warning_html
+
+NAME = "絞り込み"
+FIRST, LAST = "この日から (since)", "この日まで (until)"
+EVERYWHERE = ("すべて (all)", "")
+NARROW = 150  # pixels of a field before the next one goes to another line: two fit a phone's
+Offered = tuple[Sequence[str], Sequence[str]]  # folders and tags to choose from
+
+
+def read_fields(fields: Sequence[Any]) -> tuple[Filter | None, list[str]]:
+    """What the fields ask for, None for all notes; and what is wrong with the dates.
+
+    A date that cannot be read makes all of it unusable: with half of it, other notes would be
+    searched than the reader believes.
+
+    Args:
+        fields: folder, tags, part of the file's name, first and last date, as they were typed.
+    """
+    folder, tags, name, since, until = (field or "" for field in fields)
+    wrong = []
+    for label, given in ((FIRST, {"since": since}), (LAST, {"until": until})):
+        try:
+            Filter.of(**given)
+        except ValueError as error:
+            wrong.append(f"{label}: {error}")
+    if wrong:
+        return None, wrong
+    within = Filter.of(folder=folder, tags=tags, name=name, since=since, until=until)
+    if within.until and within.since > within.until:
+        return None, [f"{LAST}: {within.since} より前の日です (before the first day)"]
+    return within or None, []
+
+
+class FilterRow:
+    """The row, built into the page that is being built; `fields` go to `read_fields` as they are.
+
+    `line` and `choices` are the outputs of `told` and `offered`.
+    """
+
+    def __init__(self) -> None:
+        with gr.Column(elem_id="filter", scale=0):
+            with gr.Accordion(NAME, open=False) as panel:
+                with gr.Row():
+                    folder = gr.Dropdown([EVERYWHERE], label="フォルダ (folder)", min_width=NARROW)
+                    tags = gr.Dropdown(
+                        label="タグ (tags)",
+                        multiselect=True,
+                        visible=False,
+                        min_width=NARROW,
+                        elem_id="filter-tags",
+                    )
+                    name, since, until = (
+                        gr.Textbox(
+                            "",
+                            label=label,
+                            placeholder=like,
+                            min_width=NARROW,
+                            elem_id=f"filter-{key}",
+                        )
+                        for key, label, like in (
+                            ("name", "ファイル名 (file name)", "議事録"),
+                            ("since", FIRST, "2024-04"),
+                            ("until", LAST, "2024-04-30"),
+                        )
+                    )
+                warning = gr.Markdown(elem_id="filter-warning", latex_delimiters=[])
+            clear = gr.Button("解除", elem_id="filter-clear", visible=False)
+        self.fields = [folder, tags, name, since, until]
+        self.line = [panel, clear, warning]
+        self.choices = [folder, tags]
+        quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
+        done = [event for text in (name, since, until) for event in (text.blur, text.submit)]
+        changes = [folder.change, tags.change, *done]  # a date is not judged while it is typed
+        always: dict[str, Any] = {"queue": False, "trigger_mode": "always_last", **quiet}
+        gr.on(changes, self._narrowed, self.fields, self.line, **always)
+        # The lists last: their change reads the other fields. And read again: what the field that
+        # was just left had to say may come in later than this.
+        emptied = [name, since, until, folder, tags, *self.line]
+        cleared = clear.click(self._cleared, outputs=emptied, queue=False, **quiet)
+        cleared.then(self._narrowed, self.fields, self.line, queue=False, **quiet)
+
+    def told(
+        self, within: Filter | None, wrong: Sequence[str], *, opened: bool = False
+    ) -> list[Any]:
+        """The row after its fields were read: what is asked for, or what is wrong."""
+        said = "日付を直してください (check the dates)" if wrong else str(within or "")
+        label = f"{NAME}: {said}" if said else NAME
+        return [
+            gr.Accordion(label=label, open=True) if opened else gr.Accordion(label=label),
+            gr.Button(visible=bool(said)),
+            warning_html(wrong),
+        ]
+
+    def offered(
+        self, now: Offered, seen: Offered, folder: str | None, tags: Sequence[str] | None
+    ) -> tuple[Offered, list[Any]]:
+        """What a tab can choose from, and its dropdowns, untouched where nothing changed.
+
+        What is chosen stays on offer after its last note is gone: the answers then say so.
+        """
+        offers = (sorted({*now[0], folder or ""} - {""}), sorted({*now[1], *(tags or ())}))
+        if offers == (list(seen[0]), list(seen[1])):
+            return seen, [gr.skip(), gr.skip()]
+        folders = [EVERYWHERE, *((f"{name}/", name) for name in offers[0])]
+        return offers, [
+            gr.Dropdown(choices=folders),
+            gr.Dropdown(choices=offers[1], visible=bool(offers[1])),
+        ]
+
+    def _narrowed(self, *fields: object) -> list[Any]:
+        return self.told(*read_fields(fields))
+
+    def _cleared(self) -> list[Any]:
+        return ["", "", "", "", [], *self.told(None, [])]
