@@ -87,11 +87,16 @@ class KeywordIndex:
         The caller holds the store's cache lock: tantivy allows one writer.
         """
         index, stamp = self._opened()
+        gone, rows = list(removed), list(added)
+        newer = Stamp(commit, stamp.made_by, stamp.files)
+        if not gone and not rows:  # vectors came, which are no matter here
+            self._put_stamp(index, newer)
+            return
         self._forget_leftovers()
         writer = index.writer(heap_size=HEAP_BYTES, num_threads=1)
-        for row_id in removed:
+        for row_id in gone:
             writer.delete_documents_by_term("id", row_id)
-        for row in added:
+        for row in rows:
             writer.delete_documents_by_term("id", row.id)
             document = tantivy.Document()
             document.add_integer("id", row.id)
@@ -100,7 +105,7 @@ class KeywordIndex:
             document.add_text("bigrams", " ".join(row.bigrams))
             writer.add_document(document)
         writer.commit()
-        self._put_stamp(index, Stamp(commit, stamp.made_by, stamp.files))  # others may look now
+        self._put_stamp(index, newer)  # others may look now
         writer.wait_merging_threads()  # seconds at times; a kill meanwhile costs this copy at most
         self._put_stamp(index, self._opened()[1])
 

@@ -50,8 +50,7 @@ def _lines(place: Passage | Citation) -> str:
     """「12–14行」, and of a document with pages 「12–14行 3ページ」."""
     start, end = place.start_line, place.end_line
     lines = f"{start}行" if start == end else f"{start}–{end}行"
-    page = place.page if isinstance(place, Citation) else None
-    return f"{lines} {page}ページ" if page else lines
+    return f"{lines} {place.page}ページ" if place.page else lines
 
 
 def _where(passage: Passage, places: Sequence[Passage | Citation]) -> str:
