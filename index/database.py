@@ -20,7 +20,10 @@ from index.errors import StoreDamaged, StoreError, StoreMissing
 from index.stamp import Commit
 
 SCHEMA = 3  # raise when the tables below change: the store is then built again
-DAMAGE = ("no such table", "no such column", "malformed", "Could not decode", "not a database")
+DAMAGE = (
+    *("no such table", "no such column", "malformed", "Could not decode", "not a database"),
+    "unsupported file format",
+)
 BUSY_SECONDS = 60.0  # how long to wait for another process's transaction; each takes well under 1
 COMMITS_KEPT = 50_000  # some 3 MB; a copy that is further behind is made from nothing
 
@@ -349,7 +352,11 @@ def _named_errors(path: Path) -> Iterator[None]:
         yield
     except sqlite3.OperationalError as error:
         reason = str(error)
-        if any(sign in reason for sign in DAMAGE):
+        # its header says so, not the system
+        sealed = (
+            "readonly" in reason and os.access(path, os.W_OK) and os.access(path.parent, os.W_OK)
+        )
+        if sealed or any(sign in reason for sign in DAMAGE):
             raise damaged(path, reason) from error
         if "locked" in reason:
             reason = "ほかのプロセスが使っています。終わるのを待って、もう一度実行してください"

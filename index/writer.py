@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import closing
+from contextlib import closing, contextmanager
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
@@ -49,6 +50,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 UNSAVED_SHARE = 0.1  # of the vectors; below it the file on disk is worth loading and catching up
+PAGE = 4_096  # bytes; SQLite's, for a file it makes itself
 LAST_ROW = 1 << 40  # of vectors; far above any that a store will hold
 UNSAVED_FEW = 1_000  # vectors; read from SQLite in milliseconds
 
@@ -264,16 +266,23 @@ class StoreWriter(Store):
         The notes are there to be read again, but encoding them would take hours. What the passages
         here will need is known by its key, which the text and the encoder decide.
         """
+        if not self._adopt_from(damaged):
+            with refused_writes(self.folder), _with_another_first_page(damaged) as copy:
+                self._adopt_from(copy)
+
+    def _adopt_from(self, path: Path) -> int:
+        """How many were taken over from a file."""
         try:
-            old = sqlite3.connect(f"{damaged.absolute().as_uri()}?mode=ro", uri=True)
+            old = sqlite3.connect(path)
         except sqlite3.Error:
-            return
+            return 0
         with closing(old), self._db.transaction() as db:
             generation = new_commit(db)
-            db.executemany(
+            adopted: int = db.executemany(
                 "INSERT OR IGNORE INTO vectors VALUES (?, ?, ?, ?)",
                 ((*row, generation) for row in _whole_vectors(old)),
-            )
+            ).rowcount
+        return max(adopted, 0)
 
     def tidy(self) -> None:
         """Forget vectors of no use, and save the vector index when much of it is not yet.
@@ -298,6 +307,26 @@ class StoreWriter(Store):
         """Let go of the vector index in memory; it is loaded again when needed."""
         with self._lock:
             self._vectors = VectorIndex(self._vectors.path)
+
+
+@contextmanager
+def _with_another_first_page(damaged: Path) -> Iterator[Path]:
+    """A copy of a SQLite file that cannot be opened, with the first page of an empty store.
+
+    That page says what the file is and where each table begins, which is the same in both.
+    """
+    empty, copy = (damaged.with_name(f"{damaged.name}.{part}") for part in ("empty", "copy"))
+    try:
+        Database(empty, facts=versions()).close()
+        page = bytearray(empty.read_bytes()[:PAGE])
+        page[28:32] = (damaged.stat().st_size // PAGE).to_bytes(4, "big")  # how many there are
+        shutil.copyfile(damaged, copy)
+        with copy.open("rb+") as stream:
+            stream.write(page)
+        yield copy
+    finally:
+        for left in damaged.parent.glob(f"{damaged.name}.*"):
+            left.unlink()
 
 
 def _whole_vectors(db: sqlite3.Connection) -> Iterator[tuple[bytes, bytes, int]]:
