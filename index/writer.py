@@ -339,6 +339,8 @@ def _whole_vectors(db: sqlite3.Connection) -> Iterator[tuple[bytes, bytes, int]]
                 "SELECT rowid, key, vector, checksum FROM vectors NOT INDEXED WHERE rowid > ?",
                 (at,),
             ):
+                if row_id <= at:  # a page stands in another's place: do not go round in circles
+                    raise sqlite3.DatabaseError("rows out of order")
                 at, leap = row_id, 1
                 if all(isinstance(value, bytes) for value in row[:2]) and (
                     checksum(*row[:2]) == row[2]
