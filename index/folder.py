@@ -192,7 +192,7 @@ def _walk(
         below, ignored = folders.pop()
         try:
             with os.scandir(os.path.join(root, below)) as listed:  # noqa: PTH118
-                entries = list(listed)
+                entries = sorted(listed, key=lambda entry: entry.name)
         except OSError as error:
             skipped.append(
                 Skipped(unicodedata.normalize("NFC", below), os_reason(error), lasting=False)

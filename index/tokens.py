@@ -216,6 +216,7 @@ def _grams(text: str, size: int) -> list[str]:
     return grams
 
 
+@lru_cache(maxsize=1)
 def tokenizer_fingerprint() -> str:
     """What the terms depend on: these rules, fugashi and the dictionary."""
     return f"rules {RULES}, fugashi {version('fugashi')}, unidic-lite {version('unidic-lite')}"

@@ -276,6 +276,10 @@ class Follower:
                     load_encoder()  # so that the first question need not wait for it
             except ModelUnavailable:
                 pass  # the remark says so
+            except (StoreMissing, StoreDamaged) as error:  # the next pass makes it whole
+                log.warning("%s", error)
+                self._drop_writer()
+                self.look()
             except NotesError as error:
                 log.warning("%s", error)
                 self._missing_remark = str(error)

@@ -225,7 +225,7 @@ def test_tokenizer_follows_the_table(package, tmp_path, text, ids):
     assert tokenizer.encode(text).ids == [0, *ids, 2]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def model(tmp_path_factory):
     """The real model, loaded with the network closed."""
     cache = tmp_path_factory.mktemp("models")
@@ -240,8 +240,9 @@ def model(tmp_path_factory):
         from sentence_transformers import SentenceTransformer
 
         folder = default_model(cache)
-        yield SentenceTransformer(str(folder))
+        loaded = SentenceTransformer(str(folder))
     assert asked == []
+    yield loaded
     shutil.rmtree(cache)  # 480 MB
 
 
