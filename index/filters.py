@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import PurePosixPath
 
+from index.dates import iso_date
+
 _DAY = re.compile(r"(\d{4})(?:[-/.年]?(\d{1,2})(?:[-/.月]?(\d{1,2})日?)?月?)?年?")
 
 
@@ -47,15 +49,19 @@ class Filter:
             until: to the last day of it.
 
         Raises:
-            ValueError: a date is none; the message is for the reader.
+            ValueError: a date is none, or until is before since; the message is for the reader.
         """
+        first = _day(since, last=False) if since.strip() else ""
+        last = _day(until, last=True) if until.strip() else ""
+        if first and last and last < first:
+            raise ValueError(f"{first} から {last} まで、は逆です (since is after until)")
         below = "/".join(part for part in _plain(folder).split("/") if part not in ("", "."))
         return cls(
             below,
             _plain(name).strip(),
             tuple(tag for tag in map(_tag, tags) if tag),
-            _day(since, last=False) if since.strip() else "",
-            _day(until, last=True) if until.strip() else "",
+            first,
+            last,
         )
 
     def __bool__(self) -> bool:
@@ -103,7 +109,10 @@ def _plain(text: str) -> str:
 
 def _day(text: str, *, last: bool) -> str:
     """First or last day, yyyy-mm-dd, of the day, month or year that is named."""
-    match = _DAY.fullmatch(unicodedata.normalize("NFKC", text).strip())
+    text = unicodedata.normalize("NFKC", text).strip()
+    match = _DAY.fullmatch(text)
+    if not match and (written := iso_date(text)) and text[0] in "明大昭平令MTSHR":
+        return written  # 令和6年4月1日
     try:
         year, month, day = (
             (int(part) if part else 0 for part in match.groups()) if match else (0,) * 3

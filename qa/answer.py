@@ -194,9 +194,14 @@ def choose(question: Question, hits: Sequence[Hit]) -> list[_Line]:
     if not lines:
         return []
 
-    def worth(line: _Line) -> tuple[float, float, int]:
+    asked = {term for word in question.words for term in word.all_terms}
+
+    def worth(line: _Line) -> tuple[float, float, bool, int]:
         held = share(with_headings(line.evidence, line.context), question.weights)
-        return LINE_WEIGHT * held + hits[line.hit].score, held, -line.start
+        # Of two that hold as much, a title above its sentence say, the one that tells something.
+        text = hits[line.hit].passage.text[line.start : line.end]
+        tells = not content(text).terms <= asked
+        return LINE_WEIGHT * held + hits[line.hit].score, held, tells, -line.start
 
     best = max(lines, key=worth)
     chosen = [best]
@@ -205,7 +210,8 @@ def choose(question: Question, hits: Sequence[Hit]) -> list[_Line]:
 
         def gain(line: _Line, held: Sequence[float] = held) -> float:
             more = [max(new - old, 0.0) for new, old in zip(line.evidence, held, strict=True)]
-            return share(more, question.weights)
+            # Front matter says what a note is about, which the answer's heading does as well.
+            return 0.0 if _is_front_matter(hits[line.hit]) else share(more, question.weights)
 
         further = max(lines, key=lambda line: (gain(line), -line.hit, -line.start))
         if gain(further) < NEW_EVIDENCE:
@@ -221,7 +227,7 @@ def _lines(question: Question, rank: int, hit: Hit) -> list[_Line]:
     parents: list[tuple[int, str]] = []  # bullets above the line at hand: (indent, label)
     found: list[_Line] = []
     offset = 0
-    for text in passage.text.split("\n"):
+    for text in _pieces(passage):
         body = text.strip()
         if body:
             indent = text.index(body)
@@ -236,6 +242,25 @@ def _lines(question: Question, rank: int, hit: Hit) -> list[_Line]:
             parents.append((indent, label(body)))
         offset += len(text) + 1
     return found
+
+
+def _pieces(passage: Passage) -> list[str]:
+    """The lines of a passage; in a table of records, a record whose quoted cell has several is one.
+
+    Joined by line ends they are the passage again.
+    """
+    pieces: list[str] = []
+    records = passage.path.lower().endswith((".csv", ".tsv"))
+    for text in passage.text.split("\n"):
+        if records and pieces and pieces[-1].count('"') % 2:
+            pieces[-1] += "\n" + text
+        else:
+            pieces.append(text)
+    return pieces
+
+
+def _is_front_matter(hit: Hit) -> bool:
+    return hit.passage.start_line == 1 and hit.passage.text.startswith("---\n")
 
 
 def _quotable(body: str) -> list[tuple[int, int]]:

@@ -177,3 +177,35 @@ def test_k_is_checked(store: Store) -> None:
     assert len(retrieve("サーバー カレー 鍵", store, k=2)) == 2
     with pytest.raises(ValueError, match="k must be"):
         retrieve("サーバー", store, k=0)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "question", "quotes"),
+    [
+        (
+            "灯台.txt",
+            "灯台の高さ\n灯台の高さは三十一メートルである。\n次の行。\n",
+            "灯台の高さは？",
+            ["灯台の高さは三十一メートルである。"],
+        ),
+        (
+            "名簿.csv",
+            '名前,電話,備考\n山田太郎,03-1234-5678,"午前のみ\n折り返し不要"\n川上,06-1,なし\n',
+            "山田太郎の備考は？",
+            ['山田太郎,03-1234-5678,"午前のみ\n折り返し不要"'],
+        ),
+        (
+            "企画.md",
+            "---\naliases: [キックオフ]\n---\n# 企画\n\n- 予算は八十万円\n- 会場は本社\n",
+            "キックオフの予算はいくら？",
+            ["予算は八十万円"],
+        ),
+    ],
+)
+def test_what_tells_something_is_quoted_and_nothing_beside(
+    tmp_path: Path, encoder: BigramEncoder, name: str, text: str, question: str, quotes: list[str]
+) -> None:
+    folder = write_notes(tmp_path / "notes", {name: text})
+    build(folder, tmp_path / "store", encoder=encoder)
+    with open_store(tmp_path / "store", encoder=encoder) as store:
+        assert [citation.quote for citation in ask(question, store).citations] == quotes

@@ -373,7 +373,6 @@ def test_the_timer_disturbs_nobody(
         summary = page.locator("#skipped summary")
         summary.press("Enter")
         expect(page.locator("#skipped li").first).to_be_visible()
-        page.evaluate("window.box = document.querySelector('#question textarea')")
         before = page.locator("#question").bounding_box()
 
         def pass_some() -> None:
@@ -387,6 +386,7 @@ def test_the_timer_disturbs_nobody(
         expect(page.locator("#skipped details")).to_have_attribute("open", "")
         expect(summary).to_be_focused()
         page.focus(BOX)
+        page.evaluate("window.box = document.activeElement")
         text = "きょうは何をした？"
         for letter in text:
             page.keyboard.type(letter)

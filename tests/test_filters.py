@@ -64,6 +64,12 @@ def test_what_is_no_date_is_said(day: str) -> None:
         Filter.of(since=day)
 
 
+def test_an_era_is_a_date_and_the_wrong_way_round_is_said() -> None:
+    assert Filter.of(since="令和6年4月1日") == Filter.of(since="2024-04-01")
+    with pytest.raises(ValueError, match="逆です"):
+        Filter.of(since="2025", until="2024")
+
+
 def test_what_may_be_named_follows_the_notes(tmp_path: Path, encoder: BigramEncoder) -> None:
     folder = write_notes(tmp_path / "notes", NOTES)
     build(folder, tmp_path / "store", encoder=encoder)

@@ -39,10 +39,11 @@ def read_fields(fields: Sequence[Any]) -> tuple[Filter | None, list[str]]:
             wrong.append(f"{label}: {error}")
     if wrong:
         return None, wrong
-    within = Filter.of(folder=folder, tags=tags, name=name, since=since, until=until)
-    if within.until and within.since > within.until:
-        return None, [f"{LAST}: {within.since} より前の日です (before the first day)"]
-    return within or None, []
+    try:
+        within = Filter.of(folder=folder, tags=tags, name=name, since=since, until=until)
+        return within or None, []
+    except ValueError as error:
+        return None, [f"{LAST}: {error}"]
 
 
 class FilterRow:
