@@ -12,7 +12,6 @@ Each batch is one transaction, so a build that is killed leaves whole notes and 
 
 from __future__ import annotations
 
-import logging
 import math
 import os
 import time
@@ -44,8 +43,6 @@ TEXTS_A_ROUND = 2_048  # looked up at once: finding what lacks a vector reads th
 FRESHEN_SECONDS = 2.0  # what a question may spend on reading notes before it is answered
 MENDING_SECONDS = 60.0  # how long to wait for another process before a damaged store is set aside
 NAMED = 5  # changed notes that a report names
-
-log = logging.getLogger(__name__)
 
 BUSY = (
     "ほかのプロセスが索引を更新しているので、今ある分を使います。"
@@ -154,6 +151,7 @@ class Update:
     skipped: tuple[Skipped, ...] = ()
     remarks: tuple[str, ...] = ()
     names: tuple[str, ...] = ()
+    unread: int = 0  # left for the next update
 
 
 def build_report(
@@ -265,9 +263,10 @@ def encode(
 def freshen(store: Store) -> None:
     """See that a store holds the notes as they are now; costs one listing of the folder.
 
-    Where somebody follows the folder, or another process is at it, nothing is done. What cannot be
-    read just now is left as it was: the answer reads its lines from the files and says so.
+    Where somebody follows the folder nothing is done. What could not be brought up to date, because
+    the folder is away, another process is at it or there is too much, is left in `store.behind`.
     """
+    store.behind = ""
     folder = store.notes_folder
     if store.followed or folder is None or store.version_difference():
         return
@@ -276,14 +275,20 @@ def freshen(store: Store) -> None:
             return
         with StoreWriter(store.folder) as writer:
             until = time.monotonic() + FRESHEN_SECONDS
-            update_notes(writer, folder, wait_seconds=0, stopped=lambda: time.monotonic() > until)
+            update = update_notes(
+                writer, folder, wait_seconds=0, stopped=lambda: time.monotonic() > until
+            )
+            if update is None:
+                store.behind = BUSY
+            elif update.unread:
+                store.behind = f"まだ読んでいないノート {update.unread:,} 件 (notes still unread)"
             counts = writer.counts()
             encoder = store.encoder or (load_encoder() if encoder_ready() else None)
             few = 0 < counts.passages - counts.encoded <= TEXTS_A_BATCH
             if few and encoder and writer.is_encoded_by(encoder):
                 encode(writer, store.encoder)
     except NotesError as error:
-        log.info("not brought up to date: %s", error)
+        store.behind = str(error)
 
 
 def _opened(folder: Path, store: Path, encoder: Encoder | None, rebuild: bool) -> StoreWriter:
@@ -309,7 +314,7 @@ class _Reading:
         self.folder = folder
         self.progress = progress
         self.stopped = stopped
-        self.whole = True  # nothing was left for the next update
+        self.unread = 0  # files left for the next update
         self.skipped: list[Skipped] = []
         self.names: list[str] = []
         self.tried: dict[str, tuple[NoteFile, int]] = {}  # opened and no note: (file, when)
@@ -349,12 +354,12 @@ class _Reading:
                 to_read.append(file)
         added, changed, removed = self._read(to_read, known, stored, gone)
         store.set_skipped(self.skipped, self.tried)
-        if difference and self.whole:
+        if difference and not self.unread:
             store.set_versions()
         if not store.counts().notes:
             remarks.append(
-                f"読めるノートがありません: {self.folder} (.txt か .md を置いてください)\n"
-                f"(No readable notes there; put .txt or .md files in it.)"
+                f"読めるノートがありません: {self.folder} (.txt や .md、.pdf などを置いて)\n"
+                f"(No readable notes there; put .txt, .md, .pdf or other notes in it.)"
             )
         return Update(
             added,
@@ -363,6 +368,7 @@ class _Reading:
             tuple(sorted(self.skipped, key=lambda item: item.path)),
             tuple(remarks),
             tuple(self.names[:NAMED]),
+            self.unread,
         )
 
     def _read(
@@ -407,7 +413,7 @@ class _Reading:
                 self.store.update(self.folder, read, touched, removed)
             self.progress("notes", done + len(batch), len(to_read))
             if done + len(batch) < len(to_read) and self.stopped():
-                self.whole = False
+                self.unread = len(to_read) - done - len(batch)
                 break
         return added, changed, forgotten
 

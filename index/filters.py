@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import PurePosixPath
 
-from index.dates import iso_date
+from index.dates import DATE, numbers
 
 _DAY = re.compile(r"(\d{4})(?:[-/.年]?(\d{1,2})(?:[-/.月]?(\d{1,2})日?)?月?)?年?")
 
@@ -45,7 +45,7 @@ class Filter:
             name: 議事録, or a pattern such as 2024-*.md; upper and lower case are one.
             tags: with or without their #.
             since: from the first day of it: 2024, 2024-04, 2024-04-01, 20240401, 2024/4/1 or
-                2024年4月1日.
+                2024年4月1日 or 令和6年4月.
             until: to the last day of it.
 
         Raises:
@@ -110,13 +110,13 @@ def _plain(text: str) -> str:
 def _day(text: str, *, last: bool) -> str:
     """First or last day, yyyy-mm-dd, of the day, month or year that is named."""
     text = unicodedata.normalize("NFKC", text).strip()
-    match = _DAY.fullmatch(text)
-    if not match and (written := iso_date(text)) and text[0] in "明大昭平令MTSHR":
-        return written  # 令和6年4月1日
+    found: tuple[int, ...] | None = None
+    if match := _DAY.fullmatch(text):
+        found = tuple(int(part or 0) for part in match.groups())
+    elif DATE.fullmatch(text):  # 令和6年4月
+        found = numbers(text)
     try:
-        year, month, day = (
-            (int(part) if part else 0 for part in match.groups()) if match else (0,) * 3
-        )
+        year, month, day = (*(found or (0,)), 0, 0)[:3]
         month = month or (12 if last else 1)
         length = calendar.monthrange(year, month)[1]
         day = day or (length if last else 1)

@@ -134,6 +134,7 @@ class Store:
         self.folder = folder
         self.wait_for_encoder = True  # false: answer by keywords while the model is still loading
         self.followed = False  # true: someone keeps it current, so a question need not look
+        self.behind = ""  # what the last look before a question could not mend, for the reader
         self.encoder = encoder  # what questions are encoded with; loaded when first needed
         self._counted: tuple[Commit, Counts] | None = None  # counts of one state
         self._allowed: tuple[Commit, Filter, list[int]] | None = None  # passages of one filter

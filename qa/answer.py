@@ -362,6 +362,8 @@ def _notice(
         f"(changed since, or cannot be read now)"
         for path in sorted(lost)
     ]
+    if store.behind:
+        notices.append(store.behind)
     if len(question) > MAX_CHARS:
         notices.append(
             f"質問が長いので、はじめの {MAX_CHARS:,} 文字で探しました "

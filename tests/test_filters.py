@@ -66,6 +66,7 @@ def test_what_is_no_date_is_said(day: str) -> None:
 
 def test_an_era_is_a_date_and_the_wrong_way_round_is_said() -> None:
     assert Filter.of(since="令和6年4月1日") == Filter.of(since="2024-04-01")
+    assert Filter.of(until="令和6年4月") == Filter.of(until="2024-04-30")
     with pytest.raises(ValueError, match="逆です"):
         Filter.of(since="2025", until="2024")
 

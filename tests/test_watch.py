@@ -14,7 +14,7 @@ from index import open_store
 from index.build import BuildReport
 from index.store import Store
 from index.watch import Follower
-from qa import retrieve
+from qa import ask, retrieve
 
 
 @pytest.fixture
@@ -150,3 +150,9 @@ def test_a_question_looks_where_nobody_follows(
             patch.setattr(module, "update_notes", None)  # would fail if it were called
             top("カレー", store)
         assert store.generation == generation
+        notes.rename(notes.with_name("away"))
+        answer = ask("カレーの作り方は？", store)
+        assert not answer.found
+        assert "ノートのフォルダがありません" in answer.notice
+        notes.with_name("away").rename(notes)
+        assert ask("カレーの作り方は？", store).notice == ""
