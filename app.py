@@ -10,19 +10,18 @@ import argparse
 import logging
 import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from index.errors import NotesError
-from index.filters import Filter
 from index.settings import notes_folder, store_folder
 from index.terminal import whole_number, writable
-from qa import Answer
-from qa.desk import Desk, Status
+from qa.desk import Desk
 from ui.door import is_loopback, login
 from ui.render import Turn, messages, skipped_html, status_html
+from ui.routes import routes
 from ui.server import chat_server, listen
 
 if TYPE_CHECKING:
@@ -32,6 +31,10 @@ INTRO = """<h1>聞き書き <small>kikigaki</small></h1>
 <p>ノートに書いてある行を、そのまま引いて答えます。
 <span lang="en">Answers with the exact lines of your notes.</span></p>"""
 HINT = "ノートに聞きたいことを書いてください\n\n<small>Enterで送る ・ Shift+Enterで改行</small>"
+# The button of the question box, idle and while a question is being asked.
+SEND: dict[str, Any] = {"submit_btn": "送る", "stop_btn": False}
+STOP: dict[str, Any] = {"submit_btn": False, "stop_btn": "止める"}
+TABS = 4  # questions answered at a time, so that one that waits does not hold up another tab's
 BUSY_SECONDS, IDLE_SECONDS = 1, 3  # between two looks at how the index stands
 OPEN_TO_ALL = """注意: ほかの人もノートを読めます (others can read your notes now)。
 KIKIGAKI_USER と KIKIGAKI_PASSWORD でパスワードを付けられます (set both to ask for a password)。
@@ -42,20 +45,8 @@ UNENCRYPTED = """注意: パスワードもノートも暗号化せずに送り�
 log = logging.getLogger(__name__)
 
 
-class Ask(Protocol):
-    """Answers a question, given the earlier questions of the same chat and which notes to ask."""
-
-    def __call__(self, question: str, *, history: Sequence[str], within: Filter | None) -> Answer:
-        """The answer; what it raises is told in the chat."""
-
-
-def build_page(
-    ask: Ask,
-    status: Callable[[], Status],
-    filters: Callable[[], tuple[list[str], list[str]]],
-    examples: Sequence[str],
-) -> "gr.Blocks":
-    """The chat page around `ask`; `status` and `filters` are polled: notes may change any time."""
+def build_page(desk: Desk) -> "gr.Blocks":
+    """The chat page over a desk, which is polled: notes may change at any time."""
     import gradio as gr
 
     from ui.filter_row import FilterRow, Offered, read_fields
@@ -68,25 +59,32 @@ def build_page(
             yield dict(zip(narrowing.line, row, strict=True))  # what is typed meanwhile stays
             return
         turn = Turn(question)
-        yield {chat: messages([*turns, turn]), box: ""}
+        now = [*turns, turn]
+        yield {chat: messages(now), asked: now, box: gr.Textbox("", **STOP)}
         try:
             earlier = [turn.question for turn in turns]
-            turn = replace(turn, answer=ask(question, history=earlier, within=within))
+            answer = desk.ask(question, history=earlier, within=within)
+            turn = replace(turn, answer=answer, suggestions=desk.suggestions(answer, within))
         except NotesError as error:
             turn = replace(turn, error=str(error))
         except Exception as error:  # whatever it is, the chat stays usable and says so
             log.exception("ask failed")
             turn = replace(turn, error=f"{type(error).__name__}: {error}")
-        yield {chat: messages([*turns, turn]), asked: [*turns, turn]}
+        now = [*turns, turn]
+        yield {chat: messages(now), asked: now, box: gr.Textbox(**SEND)}
 
     def choose(
         example: gr.SelectData, turns: list[Turn], *fields: object
     ) -> Iterator[dict[Any, Any]]:
         yield from respond(example.value["text"], turns, *fields)
 
+    def stop(turns: list[Turn]) -> dict[Any, Any]:
+        now = [turn if turn.done else replace(turn, stopped=True) for turn in turns]
+        return {chat: messages(now), asked: now, box: gr.Textbox(**SEND)}
+
     def refresh(seen: Offered, folder: str | None, tags: list[str]) -> list[Any]:
-        now = status()
-        offers, dropdowns = narrowing.offered(filters(), seen, folder, tags)
+        now = desk.status()
+        offers, dropdowns = narrowing.offered(desk.filters(), seen, folder, tags)
         seconds = BUSY_SECONDS if now.following.busy else IDLE_SECONDS
         return [status_html(now), skipped_html(now), gr.Timer(seconds), offers, *dropdowns]
 
@@ -95,8 +93,8 @@ def build_page(
         # Markdown, not gr.HTML, which evaluates its template in the browser and so needs eval.
         gr.Markdown(INTRO, elem_id="intro")
         # Two, because the second is drawn anew only when it changes, and stays open meanwhile.
-        line = gr.Markdown(status_html(status()), elem_id="status", latex_delimiters=[])
-        skipped = gr.Markdown(skipped_html(status()), elem_id="skipped", latex_delimiters=[])
+        line = gr.Markdown(status_html(desk.status()), elem_id="status", latex_delimiters=[])
+        skipped = gr.Markdown(skipped_html(desk.status()), elem_id="skipped", latex_delimiters=[])
         chat = gr.Chatbot(
             elem_id="chat",
             show_label=False,
@@ -110,7 +108,7 @@ def build_page(
             autoscroll=False,
             buttons=[],
             placeholder=HINT,
-            examples=[{"text": example} for example in examples],
+            examples=[{"text": example} for example in desk.examples()],
         )
         narrowing = FilterRow()
         box = gr.Textbox(
@@ -120,16 +118,21 @@ def build_page(
             container=False,
             max_lines=6,
             autofocus=True,
-            submit_btn="送る",
             placeholder="質問を書く",
+            **SEND,
         )
         asked, offers, timer = gr.State([]), gr.State(([], [])), gr.Timer(BUSY_SECONDS)
-        asking: dict[str, Any] = {"show_progress_on": chat, "api_visibility": "private"}
+        asking: dict[str, Any] = {
+            "show_progress_on": chat,
+            "api_visibility": "private",
+            "concurrency_limit": TABS,
+        }
         aside: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
         given = [asked, *narrowing.fields]
         drawn = [chat, box, asked, *narrowing.line]
         sent = box.submit(respond, [box, *given], drawn, **asking)
         chosen = chat.example_select(choose, given, drawn, **asking)
+        box.stop(stop, asked, [chat, box, asked], cancels=[sent, chosen], queue=False, **aside)
         chat.clear(list, outputs=asked, **aside)
         polled = [line, skipped, timer, offers, *narrowing.choices]
         for event in (page.load, timer.tick, sent.then, chosen.then):
@@ -164,8 +167,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     with suppress(KeyboardInterrupt), listener:
         desk.start()
         server = chat_server(
-            lambda: build_page(desk.ask, desk.status, desk.filters, desk.examples()),
-            desk.note,
+            lambda: build_page(desk),
+            routes(desk),
             options.host,
             secret,
         )

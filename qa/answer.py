@@ -30,7 +30,7 @@ from qa.hit import Hit
 from qa.question import MAX_CHARS, Question, clean, read_question
 from qa.ranking import earned_by_meaning, rank, says_more, share
 from qa.retrieve import CANDIDATES, candidates, using
-from qa.why import NO_REASON, Why, why
+from qa.why import NO_REASON, Why, found_words, why
 
 NOT_FOUND = "ノートには見つかりませんでした"
 NEAREST = 3  # passages shown beside a refusal: enough to see that the right one is not there
@@ -58,6 +58,7 @@ class Citation:
     changed: bool = False  # the file has changed since it was indexed; lines are as they are now
     page: int | None = None  # of a PDF, from 1
     why: Why = NO_REASON
+    column: int = 0  # characters of start_line that stand before the quote
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +127,7 @@ def ask(
             bool(citations),
             probability,
             citations,
-            tuple(hits[:k]),
+            tuple(replace(hit, words=found_words(asked, hit.passage.text)) for hit in hits[:k]),
             absent,
             notice,
         )
@@ -161,6 +162,7 @@ def _citations(
             lost.add(passage.path)
             continue
         quote = passage.text[line.start : line.end]
+        before = passage.text.rfind("\n", 0, line.start) + 1
         last = first + quote.count("\n")
         citations.append(
             Citation(
@@ -173,6 +175,7 @@ def _citations(
                 changed=current[1],
                 page=bisect_right(current[0].pages, first) or None,
                 why=why(question, quote, line.heading, earned_by_meaning(hits[line.hit])),
+                column=_column(current[0].lines[first - 1], quote, line.start - before),
             )
         )
     return tuple(citations), lost
@@ -334,6 +337,12 @@ def _locate(note: Note, passage: Passage, start: int, end: int) -> int | None:
         if _same_lines(wanted, lines[first : first + len(wanted)]):
             return first + 1
     return None
+
+
+def _column(line: str, quote: str, expected: int) -> int:
+    """Where a quote begins in its first line: as expected, unless that was a piece of the line."""
+    begins = quote.partition("\n")[0]
+    return expected if line.startswith(begins, expected) else line.find(begins)
 
 
 def _same_lines(wanted: Sequence[str], lines: Sequence[str]) -> bool:

@@ -13,6 +13,7 @@ import time
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
 
 from index.errors import NotesError, StoreDamaged, StoreMismatch, StoreMissing
@@ -24,6 +25,8 @@ from index.stamp import Commit
 from index.store import Store, open_store
 from index.watch import Follower, Following
 from qa.answer import Answer, ask, read_back
+from qa.hit import Hit
+from qa.similar import similar
 
 SEEDS_EXAMPLES = (
     "Hyper-Vのライブマイグレーション対応は？",
@@ -31,6 +34,8 @@ SEEDS_EXAMPLES = (
     "セミナーの会場はどこでしたか？",
 )
 EXAMPLES = 3  # as many as fit a line
+SHORT = 20  # characters of a heading that reads well in a question
+TRIED = 6  # suggestions looked at for a refusal, which takes as long as six questions
 IDLE = Following()
 FIRST_STORE_SECONDS = 10.0  # how long a question waits for the first notes of a new store
 
@@ -45,6 +50,10 @@ class Status:
     skipped: tuple[Skipped, ...] = ()
     following: Following = IDLE
     error: str = ""  # what is wrong, for the reader; empty when nothing
+
+
+def _about(heading: str) -> str:
+    return f"{heading}は？"
 
 
 class Desk:
@@ -103,8 +112,8 @@ class Desk:
             return replace(answer, notice="; ".join(filter(None, [reading, answer.notice])))
         return answer
 
-    def note(self, path: str) -> tuple[Note, bool] | None:
-        """An indexed note as its file is now, and whether it changed since.
+    def note(self, path: str) -> tuple[Note, bool, Path] | None:
+        """An indexed note as its file is now, whether it changed since, and where the file lies.
 
         None for a path that the store does not know, and for a note whose file cannot be read any
         more or was replaced by a link out of the folder or by something that is no file.
@@ -115,9 +124,21 @@ class Desk:
             file = store.note_file(known)
             if file is None or not real(file).is_relative_to(self.notes) or not file.is_file():
                 return None
-            return read_back(store, known)
+            found = read_back(store, known)
+            return found and (*found, file)
         except NotesError:
             return None
+
+    def similar(self, path: str, line: int) -> tuple[Hit, list[tuple[Hit, float]]]:
+        """The passage that begins at a line of a note, and those like it; see `qa.similar`.
+
+        Raises:
+            LookupError: no passage begins there any more, or there is no store to ask.
+        """
+        try:
+            return similar(unicodedata.normalize("NFC", path), line, self._store(wait=False))
+        except NotesError as error:
+            raise LookupError(str(error)) from error
 
     def examples(self) -> list[str]:
         """Questions to begin with: for the note that comes along, else from the notes' headings."""
@@ -127,7 +148,28 @@ class Desk:
             headings = self._store(wait=False).headings(EXAMPLES)
         except NotesError:
             return []
-        return [f"{heading}は？" for heading in headings]
+        return list(map(_about, headings))
+
+    def suggestions(self, answer: Answer, within: Filter | None = None) -> list[str]:
+        """Questions that the notes do answer, to put beside a refusal; none beside an answer.
+
+        Of the headings over the nearest passages, then of the whole folder; each was tried.
+        """
+        if answer.found:
+            return []
+        headings = dict.fromkeys(
+            hit.passage.heading[-1] for hit in answer.hits if hit.passage.heading
+        )
+        near = [_about(heading) for heading in headings if len(heading) <= SHORT]
+        tried = islice(dict.fromkeys([*near, *self.examples()]), TRIED)
+        answered = (question for question in tried if self._answers(question, within))
+        return list(islice(answered, EXAMPLES))
+
+    def _answers(self, question: str, within: Filter | None) -> bool:
+        try:
+            return ask(question, self._store(wait=False), within=within).found
+        except NotesError:
+            return False
 
     def filters(self) -> tuple[list[str], list[str]]:
         """The folders and tags that a question may be kept to; cheap while nothing changes."""

@@ -16,3 +16,4 @@ class Hit:
     keyword: float  # share of the score that the question's words could reach, 0 to 1
     meaning: float | None  # deviations above this folder's usual cosine; None without vectors
     features: tuple[float, ...] = ()  # what speaks for it, by qa.ranking.FEATURES; once ranked
+    words: tuple[str, ...] = ()  # of its text, as written there, that a question's words found

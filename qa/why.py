@@ -48,6 +48,22 @@ def why(question: Question, quote: str, heading: Sequence[str], by_meaning: floa
     return Why(tuple(matches), 1 - by_meaning, by_meaning)
 
 
+def found_words(question: Question, text: str) -> tuple[str, ...]:
+    """The words of a text that stand for one of the question's, as written there, in any spelling.
+
+    Those that are only similar in letters are left out: they may be other words.
+    """
+    asked = {term for word in question.words for term in word.all_terms}
+    return tuple(
+        {
+            as_written(word.surface, line): None
+            for line in text.split("\n")
+            for word in content(line).words
+            if asked.intersection(word.all_terms)
+        }
+    )
+
+
 def _match(word: Word, asked: str, text: str, *, in_heading: bool) -> Match | None:
     lines = [(line, content(line)) for line in text.split("\n")]
     lines = [(line, held) for line, held in lines if evidence(word, held)]

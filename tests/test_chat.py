@@ -35,8 +35,9 @@ from qa import Answer, Citation, ask
 from qa.desk import Desk, Status
 from ui.door import login
 from ui.note_page import note_page
-from ui.render import answer_html
-from ui.server import FindNote, chat_server, listen
+from ui.render import Turn, answer_html
+from ui.routes import routes
+from ui.server import chat_server, listen
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 needs_chromium = pytest.mark.skipif(
@@ -52,22 +53,27 @@ EVIL = (
 )
 
 
+class Asked:
+    """A desk whose answers a test makes, over no folder of notes."""
+
+    def __init__(self, ask: Callable[..., Answer]) -> None:
+        self.ask = ask
+        self.status: Callable[[], Status] = Status
+        self.note = self.similar = lambda *_: None
+        self.filters = lambda: ([], [])
+        self.examples = lambda: [EXAMPLE, "BYOCとは？"]
+        self.suggestions = lambda *_: []
+
+
 @contextmanager
-def serving(
-    ask: Callable[..., Answer],
-    status: Callable[[], Status],
-    find_note: FindNote = lambda path: None,
-    login: bytes = b"",
-    filters: Callable[[], tuple[list[str], list[str]]] = lambda: ([], []),
-) -> Iterator[str]:
+def serving(desk: Desk | Asked, login: bytes = b"") -> Iterator[str]:
     """The chat on a free port, for as long as the block runs; gives its address."""
     listener = listen("127.0.0.1", 0)
     servers = []
 
     def run() -> None:  # made there too: Playwright keeps an event loop running in this thread
-        examples = [EXAMPLE, "BYOCとは？"]
-        build_page = partial(app.build_page, ask, status, filters, examples)
-        servers.append(chat_server(build_page, find_note, "127.0.0.1", login))
+        build_page = partial(app.build_page, desk)
+        servers.append(chat_server(build_page, routes(desk), "127.0.0.1", login))
         servers[0].run(sockets=[listener])
 
     thread = threading.Thread(target=run)
@@ -95,7 +101,7 @@ def seeds_chat(seeds_store: Store) -> Iterator[str]:
     """The user's note behind the real desk and model."""
     desk = Desk(SEEDS, seeds_store.folder)
     desk.start()
-    with serving(desk.ask, desk.status) as address:
+    with serving(desk) as address:
         while desk.status().following.busy:
             time.sleep(0.1)
         yield address
@@ -141,8 +147,6 @@ def test_the_example_is_answered_with_its_sources(page: Page, seeds_chat: str) -
     card = page.locator(".card").first
     expect(card).to_contain_text("仮想化集中セミナー参加メモ.txt › ")
     expect(card).to_contain_text("160行、161行")
-    page.locator("a.cite", has_text="[2]").click()
-    expect(card).to_be_focused()
 
     send(page, "カレーの作り方を教えて")
     last = page.locator(".bot-row").last
@@ -195,7 +199,7 @@ def test_a_note_full_of_markup_is_shown_as_text(
     build(folder, tmp_path / "store", encoder=encoder)
     with (
         open_store(tmp_path / "store", encoder=encoder) as store,
-        serving(lambda question, **_: ask(question, store), Status) as address,
+        serving(Asked(partial(ask, store=store))) as address,
     ):
         page.goto(address)
         question = f"危険な行は？ {EVIL}"
@@ -210,8 +214,12 @@ def test_a_note_full_of_markup_is_shown_as_text(
         hrefs = page.locator("#chat .md a").evaluate_all(
             "all => all.map(a => a.getAttribute('href'))"
         )
-        places = {f"/note/{quote(name)}?lines=1#L1" for name in (EVIL_NAME, "長い.txt")}
-        assert set(hrefs) <= {"#cite-1-1", *places}
+        places = [
+            f"/{kind}/{quote(name)}?{at}=1"
+            for kind, at in (("note", "at"), ("similar", "line"))
+            for name in (EVIL_NAME, "長い.txt")
+        ]
+        assert all(href.startswith(tuple(places)) for href in hrefs)
         send(page, "長い行")
         expect(page.locator(".bot-row").last.locator("mark").first).to_contain_text("長い行")
 
@@ -221,22 +229,27 @@ def test_a_citation_opens_its_note(
     page: Page, tmp_path: Path, store: Store, notes: Path, store_folder: Path
 ) -> None:
     desk = Desk(notes, store_folder)
-    with serving(lambda question, **_: ask(question, store), desk.status, desk.note) as address:
+    desk.ask = partial(ask, store=store)  # type: ignore[method-assign]
+    with serving(desk) as address:
         page.goto(address)
         send(page, "粗大ごみはいつ出す？")
         link = page.locator(".card header a").first
         expect(link).to_contain_text("仕事/引越し.txt › ")
+        link.click()
+        side = page.locator("#side")
+        expect(side.locator("h2").first).to_have_text("仕事/引越し.txt › 引越しの準備 › 3行")
+        expect(side.locator("mark")).to_have_text("粗大ごみは水曜に出す")
+        expect(side.locator("#L3 mark")).to_be_in_viewport()
+        page.keyboard.press("Escape")
+        expect(side).to_be_hidden()
+        expect(link).to_be_focused()
         with page.context.expect_page() as opened:
-            link.click()
+            link.click(modifiers=["Control"])
         note = opened.value
-        expect(note.locator("mark")).to_have_text("・粗大ごみは水曜に出す")
         expect(note.locator("#L3 mark")).to_be_in_viewport()
         assert note.evaluate(
-            "[getComputedStyle(document.querySelector('mark')).display, opener]"
-        ) == [
-            "block",  # its style sheet is there
-            None,
-        ]
+            "[getComputedStyle(document.querySelector('li')).whiteSpace, opener]"
+        ) == ["pre-wrap", None]  # its style sheet is there
         assert page.url == address  # the chat stays open
     desk.close()
 
@@ -261,7 +274,7 @@ def desk_chat(
     folder = write_notes(tmp_path / "notes", BUDGETS)
     desk = Desk(folder, tmp_path / "store")
     desk.start()
-    with serving(desk.ask, desk.status, desk.note, filters=desk.filters) as address:
+    with serving(desk) as address:
         yield address, folder
     desk.close()
 
@@ -368,7 +381,9 @@ def test_the_timer_disturbs_nobody(
         return Status(9, 9_999, len(looks), skipped, following)
 
     tags: list[str] = []
-    with serving(partial(ask, store=store), status, filters=lambda: ([], tags)) as address:
+    desk = Asked(partial(ask, store=store))
+    desk.status, desk.filters = status, lambda: ([], tags)
+    with serving(desk) as address:
         page.goto(address)
         summary = page.locator("#skipped summary")
         summary.press("Enter")
@@ -451,21 +466,21 @@ def test_pages_of_a_document_are_shown() -> None:
         (1, 3, 3, 4),
     )
     text = note_page(note, "3", 0, changed=False)
-    order = re.findall(r'<h2 aria-label="(.+)">p\. \d</h2>|<li id="L(\d)">', text)
+    order = re.findall(r'<h2 aria-label="(.+)">p\. \d</h2>|<li id="L(\d)"', text)
     assert ["".join(pair) for pair in order] == "1ページ 1 2 3ページ 3 4ページ 4".split()
     assert "2024-04-08" in text
     assert "#会議 #&lt;b&gt;" in text
     citation = Citation(1, "資料.pdf", 3, 4, (), "三", page=3)
     answer = Answer("？", "", True, 1.0, (citation,), ())
-    assert "3–4行 3ページ</span>" in answer_html(answer, "？", 1)
+    assert "3–4行 3ページ</span>" in answer_html(Turn("？", answer), 1)
     plain = replace(answer, citations=(replace(citation, page=None),))
-    assert "3–4行</span>" in answer_html(plain, "？", 1)
+    assert "3–4行</span>" in answer_html(Turn("？", plain), 1)
 
 
 @needs_chromium
 def test_the_chat_works_behind_a_password(browser: Browser, store: Store) -> None:
-    asking = partial(ask, store=store)
-    with serving(asking, Status, login=login("太郎", "ひらけゴマ:が")) as address:
+    desk = Asked(partial(ask, store=store))
+    with serving(desk, login("太郎", "ひらけゴマ:が")) as address:
         known = {"username": "太郎", "password": "ひらけゴマ:が"}
         context = browser.new_context(http_credentials=known)
         page = context.new_page()
@@ -494,7 +509,7 @@ class AnotherSite(BaseHTTPRequestHandler):
 @needs_chromium
 def test_another_sites_page_gets_nothing(browser: Browser, store: Store) -> None:
     with (
-        serving(partial(ask, store=store), Status) as chat,
+        serving(Asked(partial(ask, store=store))) as chat,
         ThreadingHTTPServer(("127.0.0.1", 0), AnotherSite) as other,
     ):
         threading.Thread(target=other.serve_forever).start()
@@ -541,7 +556,7 @@ def test_a_question_that_fails_leaves_the_chat_usable(
             raise RuntimeError("<b>わざと</b>")
         return ask(question, store)
 
-    with serving(failing, Status) as address:
+    with serving(Asked(failing)) as address:
         page.goto(address)
         send(page, "壊して")
         expect(page.locator(".bot-row").last).to_contain_text("RuntimeError: <b>わざと</b>")

@@ -63,10 +63,7 @@ def desk(folder: Path) -> Iterator[Desk]:
 
 @pytest.fixture(scope="module")
 def chat(desk: Desk) -> Iterator[str]:
-    with (
-        open_store(desk.store, encoder=BigramEncoder()) as store,
-        serving(lambda question, history: ask(question, store), desk.status, desk.note) as address,
-    ):
+    with serving(desk) as address:
         yield address
 
 
@@ -180,7 +177,7 @@ def basic(user: str, password: str) -> tuple[str, str]:
 
 def test_the_password_stands_before_everything(desk: Desk) -> None:
     nfd = unicodedata.normalize("NFD", "ひらけゴマ:が")
-    with serving(ask, desk.status, desk.note, login("太郎", "ひらけゴマ:が")) as address:
+    with serving(desk, login("太郎", "ひらけゴマ:が")) as address:
         for method, path in EVERYWHERE:
             got, headers, text = fetch(address, path, method=method)
             assert got == 401
@@ -359,18 +356,22 @@ def test_a_question_that_names_a_file_does_not_read_it(chat: str, folder: Path) 
 
 
 def test_a_note_opens_with_its_lines(chat: str) -> None:
-    got, headers, text = fetch(chat, "/note/" + quote("印.md") + "?lines=2-3,9,x&part=7")
+    got, headers, text = fetch(chat, "/note/" + quote("印.md") + "?at=2-3,9,x&part=7")
     assert got == 200
     assert headers["Content-Type"] == "text/html; charset=utf-8"
     assert headers["Cache-Control"] == "no-store"
     assert "default-src 'self'" in headers["Content-Security-Policy"]
     assert '<li id="L1">一行目</li>' in text
-    assert re.findall(r'<li id="L(\d+)"><mark>', text) == ["2", "3"]
+    assert re.findall(r'<li id="L(\d+)" class="cited">', text) == ["2", "3"]
     assert '<li id="L4">四行目</li>' in text
     assert "&lt;script&gt;alert(1)&lt;/script&gt;&lt;/li&gt;" in text
     assert "<script" not in text
     assert "<img" not in text
-    assert set(re.findall(r'(?:src|href)="([^"]*)"', text)) == {"/ui/note.css"}
+    assert set(re.findall(r'(?:src|href)="([^"]*)"', text)) == {
+        "/ui/colours.css",
+        "/ui/lines.css",
+        "/ui/note.css",
+    }
     assert "変わりました" not in text
 
 
@@ -385,13 +386,13 @@ def test_notes_of_any_name_open(chat: str, name: str, form: str) -> None:
 
 def test_long_notes_open_in_parts(chat: str) -> None:
     address = "/note/" + quote("大.txt")
-    _, _, text = fetch(chat, f"{address}?lines=50001")
-    assert f'<li id="L50001"><mark>{"長" * 5_000}</mark></li>' in text
+    _, _, text = fetch(chat, f"{address}?at=50001")
+    assert f'<li id="L50001" class="cited"><mark>{"長" * 5_000}</mark></li>' in text
     assert '<ol start="40001"' in text
     assert '<a href="?part=2">' in text
-    _, _, text = fetch(chat, f"{address}?lines=50001&part=1")
+    _, _, text = fetch(chat, f"{address}?at=50001&part=1")
     assert '<li id="L20000">行。</li>\n</ol><nav><a href="?part=2">' in text
-    _, _, text = fetch(chat, f"{address}?lines={','.join(['1-999999999'] * 200)}")
+    _, _, text = fetch(chat, f"{address}?at={','.join(['1-999999999'] * 200)}")
     assert text.count("<mark>") == 20_000
 
 

@@ -1,11 +1,10 @@
-"""Answers as HTML: question → user message, Answer → quoted lines, then a card for each source.
+"""The conversation as HTML: a question, its quoted lines or a refusal, then a card a source.
 
-Whatever comes from a note, a file name or the reader becomes HTML in `_safe` and nowhere else.
-Gradio shows this HTML as it is (no Markdown, no LaTeX); its sanitiser and the page's
+Whatever comes from a note, a file name or the reader becomes HTML in `ui.html.safe` and nowhere
+else. Gradio shows this HTML as it is (no Markdown, no LaTeX); its sanitiser and the page's
 Content-Security-Policy only stand behind it.
 """
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,16 +12,27 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from index.passages import Passage
-from qa import Answer, Citation
+from qa import Answer, Citation, Hit
+from qa.answer import NOT_FOUND
 from qa.desk import Status
-from qa.show import reason
-from ui.note_page import note_address
+from ui.cards import card, source
+from ui.html import both, safe
 
 SHOWN = 1000  # characters of a question repeated in the chat, so that a pasted book stays readable
-SIGN = re.compile(r"[!-/:-@\[-`{-~]")  # ASCII punctuation: all of HTML's and Markdown's signs
 LISTED = 20  # skipped files named under the status line; python -m index names them all
-WAIT = "ノートを見ています…"
-SORRY = "答えを作れませんでした。もう一度たずねるか、別の聞き方をしてみてください。"
+WAIT = both("ノートを見ています…", "Looking at the notes…")
+STOPPED = both("止めました。", "Stopped.")
+SORRY = both(
+    "答えを作れませんでした。もう一度たずねるか、別の聞き方をしてみてください。",
+    "No answer could be made. Ask again, or in other words.",
+)
+SEARCHED = both("探した質問", "Searched for")
+EDIT = both("直す", "Edit")
+ABSENT = both("どのノートにもない言葉", "Words in no note")
+OTHERS = both("ほかに近い箇所 {0}件", "{0} more near places")
+NEAR = both("答えではありませんが、近い箇所", "Not an answer, but near")
+COVERED = both("ノートにあるのは、たとえば", "What the notes do cover, for example")
+REFUSED = both(NOT_FOUND, "Not found in the notes")
 
 
 @dataclass(frozen=True)
@@ -32,110 +42,44 @@ class Turn:
     question: str
     answer: Answer | None = None
     error: str = ""
+    stopped: bool = False
+    suggestions: Sequence[str] = ()  # questions that the notes do answer, beside a refusal
+
+    @property
+    def done(self) -> bool:
+        """Whether nothing more will come of it."""
+        return bool(self.answer or self.error or self.stopped)
 
 
-def _safe(text: str) -> str:
-    """HTML that shows exactly this text, also if it went through Markdown: no ASCII sign is left.
-
-    Lone surrogates (broken file names) show as "?".
-    """
-    return SIGN.sub(lambda sign: f"&#{ord(sign[0])};", text.encode("utf-8", "replace").decode())
-
-
-def _short(question: str) -> str:
-    return question[:SHOWN] + ("…" if len(question) > SHOWN else "")
-
-
-def _lines(place: Passage | Citation) -> str:
-    """「12–14行」, and of a document with pages 「12–14行 3ページ」."""
-    start, end = place.start_line, place.end_line
-    lines = f"{start}行" if start == end else f"{start}–{end}行"
-    return f"{lines} {place.page}ページ" if place.page else lines
-
-
-def _where(passage: Passage, places: Sequence[Passage | Citation]) -> str:
-    """「file › heading › 12–14行」, a link to these lines in the whole note."""
-    names = (f"<bdi>{_safe(name)}</bdi>" for name in (passage.path, *passage.heading))
-    lines = "、".join(dict.fromkeys(map(_lines, places)))
-    address = note_address(passage.path, ((at.start_line, at.end_line) for at in places))
-    return (
-        f'<a href="{_safe(address)}" target="_blank" rel="noopener">'
-        f"{' › '.join([*names, f'<span>{lines}</span>'])}</a>"
-    )
-
-
-def _marked(passage: Passage, citations: Sequence[Citation]) -> str:
-    """The passage's text with the quotes marked; where quotes overlap, one mark holds them."""
-    text, lines = passage.text, passage.text.split("\n")
-    quoted: set[int] = set()
-    for cited in citations:
-        before = sum(len(line) + 1 for line in lines[: cited.start_line - passage.start_line])
-        start = text.find(cited.quote, before)
-        quoted.update(range(start, start + len(cited.quote)) if start >= 0 else ())
-    parts, start = [], 0
-    for end in range(1, len(text) + 1):
-        if end == len(text) or (end in quoted) != (start in quoted):
-            part = _safe(text[start:end])
-            parts.append(f"<mark>{part}</mark>" if start in quoted else part)
-            start = end
-    return "".join(parts)
-
-
-def _card(passage: Passage, citations: Sequence[Citation] = (), turn: int = 0) -> str:
-    """One passage with its place, and the numbers of the citations taken from it."""
-    numbers = "".join(f'<b id="cite-{turn}-{cited.n}">[{cited.n}]</b> ' for cited in citations)
-    where = _where(passage, citations or [passage])
-    changed = any(cited.changed for cited in citations)
-    why = "".join(
-        f'<p class="why">[{cited.n}] {_safe(reason(cited.why))}</p>' for cited in citations
-    )
-    return (
-        f'<article class="card" tabindex="-1"><header>{numbers}{where}</header>'
-        f"{'<p>このファイルは索引を作ったあとで変わりました。</p>' if changed else ''}"
-        f"<pre>{_marked(passage, citations)}</pre>{why}</article>"
-    )
-
-
-def _holder(cited: Citation, answer: Answer) -> Passage:
-    """The passage a citation was taken from, or its bare quote when no hit holds it."""
-    for passage in (hit.passage for hit in answer.hits):
-        inside = passage.start_line <= cited.start_line <= cited.end_line <= passage.end_line
-        if inside and passage.path == cited.path:
-            return passage
-    return Passage(cited.path, cited.start_line, cited.end_line, cited.heading, cited.quote, 0)
-
-
-def _quoted(citation: Citation, turn: int) -> str:
-    """A quote and its number, which leads to the card; a [1] of the note's own stays text."""
-    link = f'<a class="cite" href="#cite-{turn}-{citation.n}">[{citation.n}]</a>'
-    return f"<p>{_safe(citation.quote)} {link}</p>"
-
-
-def answer_html(answer: Answer, question: str, turn: int) -> str:
-    """An answer and, under it, its sources; `turn` keeps the anchors of one chat apart."""
-    parts = [_quoted(citation, turn) for citation in answer.citations]
-    if answer.question != question:
-        parts.insert(0, f'<p class="notice">探した質問: {_safe(_short(answer.question))}</p>')
+def answer_html(turn: Turn, number: int) -> str:
+    """An answer and, under it, its sources; `number` keeps the anchors of one chat apart."""
+    answer = turn.answer
+    assert answer is not None
+    anchor = f"cite-{number}"
+    parts = [f"<p>{safe(cited.quote)} {source(cited, anchor)}</p>" for cited in answer.citations]
+    if answer.question != turn.question.strip():
+        parts.insert(0, _searched(answer.question))
     if not answer.found:
-        parts.append(f"<p>{_safe(answer.text)}</p>")
+        parts.append(f"<p>{REFUSED if answer.text == NOT_FOUND else safe(answer.text)}</p>")
     if answer.absent:
-        words = "".join(f"「{_safe(word)}」" for word in answer.absent)
-        parts.append(f'<p class="notice">どのノートにもない言葉: {words}</p>')
+        words = "".join(f"「{safe(word)}」" for word in answer.absent)
+        parts.append(f'<p class="notice">{ABSENT}: {words}</p>')
     if answer.notice:
-        parts.append(f'<p class="notice">{_safe(answer.notice)}</p>')
-    cited: dict[Passage, list[Citation]] = {}
+        parts.append(f'<p class="notice">{safe(answer.notice)}</p>')
+    cited: dict[Hit, list[Citation]] = {}
     for citation in answer.citations:
         cited.setdefault(_holder(citation, answer), []).append(citation)
-    parts += [_card(passage, group, turn) for passage, group in cited.items()]
-    others = [_card(hit.passage) for hit in answer.hits if hit.passage not in cited]
+    parts += [card(hit, _near(hit, answer), group, anchor=anchor) for hit, group in cited.items()]
+    others = [hit for hit in answer.hits if hit not in cited]
     if others and answer.found:
-        summary = f"<summary>ほかに近い箇所 {len(others)}件</summary>"
-        parts.append(f"<details>{summary}{''.join(others)}</details>")
+        cards = "".join(card(hit, _near(hit, answer)) for hit in others)
+        summary = f"<summary>{OTHERS.format(len(others))}</summary>"
+        parts.append(f"<details>{summary}{cards}</details>")
     elif others:
-        parts += [
-            "<h2>答えではありませんが、近い箇所</h2>",
-            *map(_card, (hit.passage for hit in answer.nearest)),
-        ]
+        parts.append(f"<h2>{NEAR}</h2>")
+        parts += [card(hit, _near(hit, answer)) for hit in answer.nearest]
+    if turn.suggestions:
+        parts.append(f'<p class="covered">{COVERED}: {_questions(turn.suggestions)}</p>')
     return "".join(parts)
 
 
@@ -143,14 +87,53 @@ def messages(turns: Sequence[Turn]) -> list[dict[str, Any]]:
     """The whole chat as Gradio messages. Typed text parts, since Gradio dedents plain strings."""
     shown = []
     for number, turn in enumerate(turns, start=1):
-        shown.append(("user", f"<p>{_safe(_short(turn.question))}</p>"))
+        shown.append(("user", f"<p>{safe(_short(turn.question))}</p>"))
         if turn.answer:
-            shown.append(("assistant", answer_html(turn.answer, turn.question, number)))
+            shown.append(("assistant", answer_html(turn, number)))
         elif turn.error:
-            shown.append(("assistant", f"<p>{SORRY}</p><p><code>{_safe(turn.error)}</code></p>"))
+            shown.append(("assistant", f"<p>{SORRY}</p><p><code>{safe(turn.error)}</code></p>"))
         else:
-            shown.append(("assistant", f'<p class="wait">{WAIT}</p>'))
+            said = STOPPED if turn.stopped else WAIT
+            shown.append(("assistant", f'<p class="wait">{said}</p>'))
     return [{"role": role, "content": [{"type": "text", "text": text}]} for role, text in shown]
+
+
+def _searched(question: str) -> str:
+    """What a follow-up was completed to, with a button that puts it into the box."""
+    return (
+        f'<p class="searched">{SEARCHED}: <span class="question">{safe(_short(question))}</span> '
+        f'<button type="button" class="edit">{EDIT}</button></p>'
+    )
+
+
+def _questions(questions: Sequence[str]) -> str:
+    """Questions to ask with a click."""
+    return " ".join(
+        f'<button type="button" class="suggested question">{safe(question)}</button>'
+        for question in questions
+    )
+
+
+def _near(hit: Hit, answer: Answer) -> float:
+    """How near a passage is, 0 to 1: the answer's confidence, and less in the hits' proportion."""
+    best = max((other.score for other in answer.hits), default=0.0)
+    share = max(hit.score, 0.0) / best if best > 0 else 0.0
+    return answer.confidence * min(share, 1.0)
+
+
+def _holder(cited: Citation, answer: Answer) -> Hit:
+    """The hit a citation was taken from, or its bare quote when none of those shown holds it."""
+    for hit in answer.hits:
+        passage = hit.passage
+        inside = passage.start_line <= cited.start_line <= cited.end_line <= passage.end_line
+        if inside and passage.path == cited.path:
+            return hit
+    place = (cited.path, cited.start_line, cited.end_line, cited.heading)
+    return Hit(Passage(*place, cited.quote, 0, cited.page), 0.0, 0.0, None)
+
+
+def _short(question: str) -> str:
+    return question[:SHOWN] + ("…" if len(question) > SHOWN else "")
 
 
 def status_html(status: Status) -> str:
@@ -171,15 +154,15 @@ def status_html(status: Status) -> str:
         day = "" if when.date() == datetime.now().astimezone().date() else f"{when:%Y-%m-%d} "
         name = PurePosixPath(following.names[0]).name if following.names else ""
         more = " ほか" if len(following.names) > 1 else ""
-        line += f"<span>最後の変更 {day}{when:%H:%M} <bdi>{_safe(name)}</bdi>{more}</span>"
-    error = f'<p class="notice">{_safe(status.error)}</p>' if status.error else ""
+        line += f"<span>最後の変更 {day}{when:%H:%M} <bdi>{safe(name)}</bdi>{more}</span>"
+    error = f'<p class="notice">{safe(status.error)}</p>' if status.error else ""
     return f'<p role="status">{line}</p>{error}'
 
 
 def skipped_html(status: Status) -> str:
     """What was not read, and why; empty when everything was."""
     items = "".join(
-        f"<li>{_safe(item.path)}: {_safe(item.reason)}</li>" for item in status.skipped[:LISTED]
+        f"<li>{safe(item.path)}: {safe(item.reason)}</li>" for item in status.skipped[:LISTED]
     )
     more = "<li>…</li>" if len(status.skipped) > LISTED else ""
     summary = f"<summary>読まなかったもの {len(status.skipped):,}件</summary>"
@@ -188,4 +171,4 @@ def skipped_html(status: Status) -> str:
 
 def warning_html(wrong: Sequence[str]) -> str:
     """What is wrong with what was typed, read out as it appears; empty when nothing is."""
-    return "".join(f'<p class="notice" role="alert">{_safe(said)}</p>' for said in wrong)
+    return "".join(f'<p class="notice" role="alert">{safe(said)}</p>' for said in wrong)

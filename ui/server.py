@@ -1,7 +1,7 @@
 """The chat's web server: what it serves, what a page may load, how it stops.
 
-listen → chat_server → web_app (headers, then ui/door.py: who may speak) → the Gradio page, and a
-page for each note. Gradio's own `launch` is not used: it calls itself through HTTP_PROXY, prints,
+listen → chat_server → web_app (headers, then ui/door.py: who may speak) → the Gradio page, and what
+ui/routes.py serves. Gradio's own `launch` is not used: it calls itself through HTTP_PROXY, prints,
 and looks for another port.
 """
 
@@ -11,30 +11,32 @@ import asyncio
 import secrets
 import socket
 from collections.abc import Callable
-from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from index.errors import NotesError
-from index.notes import Note
 from ui.door import Door
-from ui.note_page import MISSING, note_page
 
 if TYPE_CHECKING:
     import gradio as gr
     import uvicorn
-    from fastapi import FastAPI
+    from fastapi import APIRouter, FastAPI
 
-ASSETS = Path(__file__).parent
 POLICY = (  # nothing from another host, and no script but Gradio's files and the page's own (nonce)
     "default-src 'self'; script-src 'self' 'nonce-{}'; style-src 'self' 'unsafe-inline'; "
     "img-src 'self' data: blob:; object-src 'none'; base-uri 'self'; form-action 'self'; "
     "frame-ancestors 'none'"
 )
 FONTS = ["Noto Sans JP", "Noto Sans CJK JP", "Hiragino Sans", "Yu Gothic UI", "sans-serif"]
-FindNote = Callable[[str], tuple[Note, bool] | None]  # `Desk.note`: the only way to a note's file
+HEAD = "".join(
+    [
+        f'<link rel="stylesheet" href="/ui/{name}.css">'
+        for name in ("colours", "chat", "cards", "side", "lines")
+    ]
+    + [f'<script type="module" src="/ui/{name}.js"></script>' for name in ("chat", "source")]
+)
 
 
 class PortTaken(NotesError):
@@ -87,35 +89,21 @@ def guarded(inner: ASGIApp) -> ASGIApp:
     return outer
 
 
-def web_app(page: gr.Blocks, find_note: FindNote, host: str, login: bytes = b"") -> FastAPI:
+def web_app(page: gr.Blocks, routes: APIRouter, host: str, login: bytes = b"") -> FastAPI:
     """The page as an ASGI app that loads nothing from, and sends nothing to, another host."""
     import gradio as gr
     from fastapi import FastAPI
-    from fastapi.responses import FileResponse, HTMLResponse, PlainTextResponse, Response
 
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)  # its own pages load from a CDN
     app.add_middleware(Door, host=host, login=login)
     app.add_middleware(guarded)  # the outermost: refusals get the headers too
-
-    @app.get("/ui/{name}")
-    def asset(name: Literal["chat.css", "chat.js", "note.css"]) -> FileResponse:
-        return FileResponse(ASSETS / name, headers={"Cache-Control": "no-cache"})
-
-    @app.get("/note/{path:path}")
-    def note(path: str, lines: str = "", part: int = 0) -> Response:
-        unkept = {"Cache-Control": "no-store"}  # a browser's cache would be one more copy of it
-        if found := find_note(path):
-            opened, changed = found
-            text = note_page(opened, lines, part, changed=changed)
-            return HTMLResponse(text, headers=unkept)
-        return PlainTextResponse(MISSING, 404, headers=unkept)
-
+    app.include_router(routes)
     mounted: FastAPI = gr.mount_gradio_app(
         app,
         page,
         "/",
         theme=gr.themes.Base(font=FONTS, font_mono=FONTS),
-        head='<link rel="stylesheet" href="/ui/chat.css"><script src="/ui/chat.js"></script>',
+        head=HEAD,
         footer_links=[],
         run_history=False,
         show_error=False,
@@ -128,20 +116,20 @@ def web_app(page: gr.Blocks, find_note: FindNote, host: str, login: bytes = b"")
 
 
 def chat_server(
-    build_page: Callable[[], gr.Blocks], find_note: FindNote, host: str, login: bytes = b""
+    build_page: Callable[[], gr.Blocks], routes: APIRouter, host: str, login: bytes = b""
 ) -> uvicorn.Server:
     """The chat, ready to `run(sockets=[listener])` until its `should_exit` is set.
 
     Args:
         build_page: makes the Gradio page.
-        find_note: gives a note that may be opened, and whether it changed since it was indexed.
+        routes: what is served besides; see `ui.routes`.
         host: where it listens, as it was given to `listen`.
         login: what `door.login` gave; empty asks for no password.
     """
     import uvicorn
 
     async def make() -> FastAPI:  # outside a loop Gradio opens loops of its own, never closed
-        return web_app(build_page(), find_note, host, login)
+        return web_app(build_page(), routes, host, login)
 
     app = asyncio.run(make())
 

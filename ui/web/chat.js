@@ -14,14 +14,16 @@ addEventListener("keypress", (event) => {
   }
 }, true);
 
-// [1] leads to its card. Not a plain link: with any ?query in the address the page's <base> reloads it.
+// A question that the page offers: one to correct goes into the box, any other is asked.
 addEventListener("click", (event) => {
-  const link = event.target.closest?.("a.cite");
-  if (!link) return;
-  event.preventDefault();
-  const card = document.getElementById(link.hash.slice(1))?.closest(".card");
-  card?.scrollIntoView({ block: "nearest", behavior: "smooth" });
-  card?.focus({ preventScroll: true });
+  const button = event.target.closest?.("button.edit, button.suggested");
+  if (!button) return;
+  const box = document.querySelector("#question textarea");
+  const question = button.matches(".edit") ? button.parentElement.querySelector(".question") : button;
+  box.value = question.textContent;
+  box.dispatchEvent(new Event("input", { bubbles: true })); // for Svelte, which reads it then
+  box.focus();
+  if (button.matches(".suggested")) setTimeout(() => document.querySelector("#question .submit-button").click());
 });
 
 // A new question or answer: keep its question at the top while the answer is drawn under it, so that

@@ -1,0 +1,48 @@
+"""What the chat's page asks for besides Gradio: notes, and what is like a passage.
+
+Each route gives a page or a piece of one, made in the module of its name; ui/web/ shows it.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from fastapi import APIRouter
+from fastapi.responses import FileResponse, HTMLResponse, PlainTextResponse, Response
+
+from qa.desk import Desk
+from ui.editor import editor_link
+from ui.note_page import MISSING, note_page
+from ui.similar import similar_page
+
+WEB = Path(__file__).parent / "web"
+FILES = {path.name for path in WEB.iterdir() if path.suffix in (".css", ".html", ".js")}
+UNKEPT = {"Cache-Control": "no-store"}  # a browser's cache would be one more copy of the notes
+
+
+def routes(desk: Desk) -> APIRouter:
+    """The routes over one desk's notes."""
+    router = APIRouter(default_response_class=HTMLResponse)
+
+    @router.get("/ui/{name}")
+    def file(name: str) -> Response:
+        if name not in FILES:
+            return PlainTextResponse("", 404)
+        return FileResponse(WEB / name, headers={"Cache-Control": "no-cache"})
+
+    @router.get("/note/{path:path}")
+    def note(path: str, at: str = "", part: int = 0) -> Response:
+        if found := desk.note(path):
+            opened, changed, place = found
+            page = note_page(opened, at, part, changed=changed, editor=editor_link(place, at))
+            return HTMLResponse(page, headers=UNKEPT)
+        return PlainTextResponse(MISSING, 404, headers=UNKEPT)
+
+    @router.get("/similar/{path:path}")
+    def similar(path: str, line: int) -> Response:
+        try:
+            return HTMLResponse(similar_page(*desk.similar(path, line)), headers=UNKEPT)
+        except LookupError:
+            return PlainTextResponse(MISSING, 404, headers=UNKEPT)
+
+    return router

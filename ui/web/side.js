@@ -1,0 +1,70 @@
+// The pane beside the chat, on a narrow window over it: one view at a time.
+
+const frame = await (await fetch("/ui/frame.html")).text();
+document.body.insertAdjacentHTML("beforeend", frame);
+const pane = document.getElementById("side");
+const title = document.getElementById("side-title");
+const view = pane.querySelector(".view");
+const actions = pane.querySelector(".actions");
+let opener = null; // where the focus returns to
+let closed = () => {};
+
+export const side = { shown: "" }; // the name of the view that is open; empty when none is
+
+/** Show a view. `body` and `tools` are nodes; `heading` is text; `from` is what was pressed for it. */
+export function show(name, { heading, body, tools = [], from = null, onClose = () => {} }) {
+  if (name !== side.shown) closed();
+  closed = onClose;
+  if (from && !pane.contains(from)) opener = from;
+  side.shown = name;
+  pane.className = name;
+  title.textContent = heading;
+  actions.replaceChildren(...tools);
+  view.replaceChildren(body);
+  view.scrollTo(0, 0);
+  pane.hidden = false;
+  document.body.classList.add("beside");
+  covering();
+  title.focus({ preventScroll: true });
+}
+
+/** Close the pane; the focus goes back to where it was opened from. */
+export function hide() {
+  if (pane.hidden) return;
+  closed();
+  closed = () => {};
+  side.shown = "";
+  pane.hidden = true;
+  document.body.classList.remove("beside");
+  covering();
+  (opener?.isConnected ? opener : document.querySelector("#question textarea"))?.focus();
+  opener = null;
+}
+
+/** The element that a server's answer to `address` holds, or one that says why there is none. */
+export async function fetched(address) {
+  const page = document.createElement("div");
+  try {
+    const answer = await fetch(address);
+    const text = await answer.text();
+    if (answer.ok) return new DOMParser().parseFromString(text, "text/html").body;
+    page.textContent = text;
+  } catch {
+    page.textContent = "サーバーにつながりません (cannot reach the server)";
+  }
+  page.className = "notice";
+  page.setAttribute("role", "alert");
+  return page;
+}
+
+// What the pane covers cannot be reached by keyboard or screen reader.
+const narrow = matchMedia("(max-width: 60rem)");
+function covering() {
+  document.querySelector("gradio-app").inert = narrow.matches && !pane.hidden;
+}
+narrow.addEventListener("change", covering);
+
+pane.querySelector(".close").addEventListener("click", hide);
+addEventListener("keydown", (event) => {
+  if (event.key === "Escape" && !event.isComposing && !event.defaultPrevented) hide();
+});

@@ -1,0 +1,116 @@
+// [1] and the places of cards open the note in the pane, at the quote; hovering [1] shows the quote.
+
+import { fetched, show, side } from "/ui/side.js";
+
+const LINKS = "a.cite, a.source";
+const tip = document.getElementById("tip");
+let marked = null; // the link whose source is open
+
+/** Open the source of a link, with steps to the others of the same answer or list. */
+async function open(link, from) {
+  const page = await fetched(link.href);
+  const main = page.querySelector("main");
+  const body = document.createDocumentFragment();
+  const editor = page.querySelector("a.editor");
+  body.append(...page.querySelectorAll("header p"), ...(main ? [main] : [page]));
+  const place = link.nextElementSibling?.textContent ?? "";
+  marked?.removeAttribute("aria-current");
+  marked = link;
+  link.setAttribute("aria-current", "true");
+  show("source", { heading: place, body, tools: [tools(link, place), ...(editor ? [editor] : [])], from, onClose: forget });
+  // scrollIntoView would move the whole page on a phone
+  const [view, first] = [document.querySelector("#side .view"), document.querySelector("#side mark, #side .cited")];
+  if (first) view.scrollTop += first.getBoundingClientRect().top - view.getBoundingClientRect().top - view.clientHeight / 3;
+}
+
+function forget() {
+  marked?.removeAttribute("aria-current");
+  marked = null;
+}
+
+/** The buttons over a source: steps between citations, copying the place, the note by itself. */
+function tools(link, place) {
+  const made = document.getElementById("source-actions").content.cloneNode(true);
+  const among = link.closest(".message, .view");
+  const others = [...(among?.querySelectorAll(link.matches(".cite") ? "a.cite" : "a.source") ?? [])];
+  const at = others.indexOf(link);
+  made.querySelector("output").textContent = `${at + 1}/${others.length}`;
+  for (const [name, step] of [["before", -1], ["after", 1]]) {
+    const button = made.querySelector(`.${name}`);
+    const target = others[at + step];
+    button.disabled = !target;
+    button.addEventListener("click", async () => {
+      await open(target, null);
+      const again = document.querySelector(`#side .${name}`);
+      (again.disabled ? document.getElementById("side-title") : again).focus();
+    });
+  }
+  if (others.length < 2 || link.closest("#side")) made.querySelector(".steps").remove();
+  made.querySelector(".copy").addEventListener("click", (event) => copy(place, event.currentTarget));
+  made.querySelector(".whole").href = link.href;
+  return made;
+}
+
+/** Copy text; also where the page is no secure context, as another machine's address is none. */
+async function copy(text, button) {
+  try {
+    await navigator.clipboard.writeText(text);
+  } catch {
+    const field = Object.assign(document.createElement("textarea"), { value: text });
+    button.after(field);
+    field.select();
+    document.execCommand("copy");
+    field.remove();
+    button.focus();
+  }
+  button.classList.add("done");
+  setTimeout(() => button.classList.remove("done"), 1500);
+}
+
+addEventListener("click", async (event) => {
+  const link = event.target.closest?.(`${LINKS}, a.like`);
+  if (!link || event.ctrlKey || event.metaKey || event.shiftKey) return; // a tab of its own, as asked
+  event.preventDefault();
+  untip();
+  if (!link.matches(".like")) return open(link, link);
+  const page = await fetched(link.href);
+  const heading = page.querySelector("h1")?.textContent ?? "";
+  page.querySelector("h1")?.remove();
+  const body = document.createDocumentFragment();
+  body.append(...page.childNodes);
+  show("similar", { heading, body, from: link });
+});
+
+// The quote in its place, over [1]: read without leaving the answer.
+function showTip(link) {
+  const card = document.getElementById(link.id.replace("to-", ""))?.closest(".card");
+  if (!card || side.shown === "source" && link === marked) return;
+  tip.replaceChildren(card.querySelector("header a").cloneNode(true), card.querySelector("pre").cloneNode(true));
+  tip.querySelector("a").replaceWith(link.nextElementSibling?.textContent ?? "");
+  tip.hidden = false;
+  const [at, box] = [link.getBoundingClientRect(), tip.getBoundingClientRect()];
+  tip.style.left = `${Math.max(8, Math.min(at.left, innerWidth - box.width - 8))}px`;
+  const below = at.bottom + 6;
+  tip.style.top = `${below + box.height < innerHeight ? below : Math.max(8, at.top - box.height - 6)}px`;
+  link.setAttribute("aria-describedby", "tip");
+}
+
+function untip() {
+  tip.hidden = true;
+  document.querySelector("[aria-describedby=tip]")?.removeAttribute("aria-describedby");
+}
+
+for (const [on, off] of [["mouseover", "mouseout"], ["focusin", "focusout"]]) {
+  addEventListener(on, (event) => {
+    const link = event.target.closest?.("a.cite");
+    if (link && (on === "mouseover" || link.matches(":focus-visible"))) showTip(link);
+  });
+  addEventListener(off, (event) => { if (event.target.closest?.("a.cite")) untip(); });
+}
+addEventListener("scroll", untip, true);
+// Escape takes the tip away first, the pane after that.
+addEventListener("keydown", (event) => {
+  if (event.key !== "Escape" || tip.hidden) return;
+  untip();
+  event.preventDefault();
+}, true);
