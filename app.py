@@ -7,12 +7,14 @@ Gradio reads its handlers'.
 """
 
 import argparse
+import asyncio
 import logging
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from index.errors import NotesError
@@ -51,7 +53,9 @@ def build_page(desk: Desk) -> "gr.Blocks":
 
     from ui.filter_row import FilterRow, Offered, read_fields
 
-    def respond(question: str, turns: list[Turn], *fields: object) -> Iterator[dict[Any, Any]]:
+    async def respond(
+        question: str, turns: list[Turn], *fields: object
+    ) -> AsyncIterator[dict[Any, Any]]:
         question = question.strip()
         within, wrong = read_fields(fields)
         if wrong or not question:
@@ -63,8 +67,11 @@ def build_page(desk: Desk) -> "gr.Blocks":
         yield {chat: messages(now), asked: now, box: gr.Textbox("", **STOP)}
         try:
             earlier = [turn.question for turn in turns]
-            answer = desk.ask(question, history=earlier, within=within)
-            turn = replace(turn, answer=answer, suggestions=desk.suggestions(answer, within))
+            # In a thread, so that stopping need not wait for it: what it finds is then dropped.
+            asking = partial(desk.ask, question, history=earlier, within=within)
+            answer = await asyncio.to_thread(asking)
+            suggestions = await asyncio.to_thread(desk.suggestions, answer, within)
+            turn = replace(turn, answer=answer, suggestions=suggestions)
         except NotesError as error:
             turn = replace(turn, error=str(error))
         except Exception as error:  # whatever it is, the chat stays usable and says so
@@ -73,10 +80,11 @@ def build_page(desk: Desk) -> "gr.Blocks":
         now = [*turns, turn]
         yield {chat: messages(now), asked: now, box: gr.Textbox(**SEND)}
 
-    def choose(
+    async def choose(
         example: gr.SelectData, turns: list[Turn], *fields: object
-    ) -> Iterator[dict[Any, Any]]:
-        yield from respond(example.value["text"], turns, *fields)
+    ) -> AsyncIterator[dict[Any, Any]]:
+        async for drawing in respond(example.value["text"], turns, *fields):
+            yield drawing
 
     def stop(turns: list[Turn]) -> dict[Any, Any]:
         now = [turn if turn.done else replace(turn, stopped=True) for turn in turns]
@@ -122,7 +130,7 @@ def build_page(desk: Desk) -> "gr.Blocks":
             **SEND,
         )
         asked, offers, timer = gr.State([]), gr.State(([], [])), gr.Timer(BUSY_SECONDS)
-        asking: dict[str, Any] = {
+        queued: dict[str, Any] = {
             "show_progress_on": chat,
             "api_visibility": "private",
             "concurrency_limit": TABS,
@@ -130,8 +138,8 @@ def build_page(desk: Desk) -> "gr.Blocks":
         aside: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
         given = [asked, *narrowing.fields]
         drawn = [chat, box, asked, *narrowing.line]
-        sent = box.submit(respond, [box, *given], drawn, **asking)
-        chosen = chat.example_select(choose, given, drawn, **asking)
+        sent = box.submit(respond, [box, *given], drawn, **queued)
+        chosen = chat.example_select(choose, given, drawn, **queued)
         box.stop(stop, asked, [chat, box, asked], cancels=[sent, chosen], queue=False, **aside)
         chat.clear(list, outputs=asked, **aside)
         polled = [line, skipped, timer, offers, *narrowing.choices]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -9,6 +10,7 @@ from index.tokens import Word, as_written
 from qa.evidence import Content, content, evidence
 from qa.question import Question
 
+KANA = re.compile(r"[\u3041-\u30ff]")
 SAME, VARIANT, SIMILAR = "same", "variant", "similar"
 
 
@@ -51,7 +53,8 @@ def why(question: Question, quote: str, heading: Sequence[str], by_meaning: floa
 def found_words(question: Question, text: str) -> tuple[str, ...]:
     """The words of a text that stand for one of the question's, as written there, in any spelling.
 
-    Those that are only similar in letters are left out: they may be other words.
+    Those that are only similar in letters are left out: they may be other words. So is a single
+    kana, which stands in most lines as something else.
     """
     asked = {term for word in question.words for term in word.all_terms}
     return tuple(
@@ -59,7 +62,7 @@ def found_words(question: Question, text: str) -> tuple[str, ...]:
             as_written(word.surface, line): None
             for line in text.split("\n")
             for word in content(line).words
-            if asked.intersection(word.all_terms)
+            if asked.intersection(word.all_terms) and not KANA.fullmatch(word.surface)
         }
     )
 

@@ -12,6 +12,7 @@ from index import build, open_store
 from index.store import Store
 from index.tokens import bigrams
 
+pytest_plugins = ["chromium"]
 os.environ.setdefault("HF_HUB_OFFLINE", "1")  # no test may look anything up
 ROOT = Path(__file__).resolve().parent.parent
 SEEDS = ROOT / "seeds"

@@ -14,9 +14,9 @@ from pathlib import Path
 from urllib.parse import quote, urlsplit
 
 import pytest
+from chromium import serving
 from conftest import NOTES, ROOT, BigramEncoder, write_notes
 from starlette.responses import PlainTextResponse
-from test_chat import serving
 
 import app
 from index import build, open_store

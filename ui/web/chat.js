@@ -38,6 +38,7 @@ new MutationObserver(() => {
   last?.closest("[role=log]")?.scrollTo({ top: last.offsetTop });
   // Gradio labels each message with its HTML source, which a screen reader would read out.
   document.querySelectorAll("#chat [aria-label*='message: ']").forEach((text) => text.removeAttribute("aria-label"));
+  document.querySelector("#chat .examples")?.removeAttribute("role"); // a list, it says, but of buttons
 }).observe(document, { childList: true, subtree: true });
 
 // 解除 vanishes under the finger that pressed it: the focus stays in its row.

@@ -11,14 +11,14 @@ let closed = () => {};
 
 export const side = { shown: "" }; // the name of the view that is open; empty when none is
 
-/** Show a view. `body` and `tools` are nodes; `heading` is text; `from` is what was pressed for it. */
+/** Show a view. `heading`, `body` and `tools` are nodes or text; `from` is what was pressed for it. */
 export function show(name, { heading, body, tools = [], from = null, onClose = () => {} }) {
   if (name !== side.shown) closed();
   closed = onClose;
   if (from && !pane.contains(from)) opener = from;
   side.shown = name;
   pane.className = name;
-  title.textContent = heading;
+  title.replaceChildren(...[heading].flat());
   actions.replaceChildren(...tools);
   view.replaceChildren(body);
   view.scrollTo(0, 0);

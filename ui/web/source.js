@@ -9,10 +9,9 @@ let marked = null; // the link whose source is open
 /** Open the source of a link, with steps to the others of the same answer or list. */
 async function open(link, from) {
   const page = await fetched(link.href);
-  const main = page.querySelector("main");
-  const body = document.createDocumentFragment();
   const editor = page.querySelector("a.editor");
-  body.append(...page.querySelectorAll("header p"), ...(main ? [main] : [page]));
+  const body = document.createDocumentFragment();
+  body.append(...page.querySelectorAll("header p"), contents(page));
   const place = link.nextElementSibling?.textContent ?? "";
   marked?.removeAttribute("aria-current");
   marked = link;
@@ -21,6 +20,17 @@ async function open(link, from) {
   // scrollIntoView would move the whole page on a phone
   const [view, first] = [document.querySelector("#side .view"), document.querySelector("#side mark, #side .cited")];
   if (first) view.scrollTop += first.getBoundingClientRect().top - view.getBoundingClientRect().top - view.clientHeight / 3;
+}
+
+/** What a page shows, no longer its main part: here that is the chat. */
+function contents(page) {
+  const main = page.querySelector("main");
+  if (!main) return page;
+  const shown = document.createElement("div");
+  shown.className = main.className;
+  shown.style.cssText = main.style.cssText;
+  shown.append(...main.childNodes);
+  return shown;
 }
 
 function forget() {
@@ -74,26 +84,34 @@ addEventListener("click", async (event) => {
   untip();
   if (!link.matches(".like")) return open(link, link);
   const page = await fetched(link.href);
-  const heading = page.querySelector("h1")?.textContent ?? "";
-  page.querySelector("h1")?.remove();
+  const heading = [...(page.querySelector("h1")?.childNodes ?? [])];
   const body = document.createDocumentFragment();
-  body.append(...page.childNodes);
+  body.append(...page.querySelectorAll("h1 + p"), contents(page));
   show("similar", { heading, body, from: link });
 });
 
 // The quote in its place, over [1]: read without leaving the answer.
 function showTip(link) {
-  const card = document.getElementById(link.id.replace("to-", ""))?.closest(".card");
+  const id = link.id.replace("to-", "");
+  const card = document.getElementById(id)?.closest(".card");
   if (!card || side.shown === "source" && link === marked) return;
-  tip.replaceChildren(card.querySelector("header a").cloneNode(true), card.querySelector("pre").cloneNode(true));
-  tip.querySelector("a").replaceWith(link.nextElementSibling?.textContent ?? "");
+  tip.replaceChildren(link.nextElementSibling?.textContent ?? "", card.querySelector("pre").cloneNode(true));
   tip.hidden = false;
+  const [nth, text] = [numbers(card).findIndex((number) => number.id === id), tip.querySelector("pre")];
+  const mark = text.querySelectorAll("mark")[nth] ?? text.querySelector("mark");
+  if (mark) text.scrollTop = mark.offsetTop - text.offsetTop - 24; // a line of what stands before it
+  link.setAttribute("aria-describedby", "tip");
+  beside(link);
+}
+
+function beside(link) {
   const [at, box] = [link.getBoundingClientRect(), tip.getBoundingClientRect()];
   tip.style.left = `${Math.max(8, Math.min(at.left, innerWidth - box.width - 8))}px`;
   const below = at.bottom + 6;
   tip.style.top = `${below + box.height < innerHeight ? below : Math.max(8, at.top - box.height - 6)}px`;
-  link.setAttribute("aria-describedby", "tip");
 }
+
+const numbers = (card) => [...card.querySelectorAll("header b[id]")];
 
 function untip() {
   tip.hidden = true;
@@ -107,7 +125,10 @@ for (const [on, off] of [["mouseover", "mouseout"], ["focusin", "focusout"]]) {
   });
   addEventListener(off, (event) => { if (event.target.closest?.("a.cite")) untip(); });
 }
-addEventListener("scroll", untip, true);
+addEventListener("scroll", () => {
+  const link = document.querySelector("[aria-describedby=tip]");
+  if (link) beside(link);
+}, true);
 // Escape takes the tip away first, the pane after that.
 addEventListener("keydown", (event) => {
   if (event.key !== "Escape" || tip.hidden) return;
