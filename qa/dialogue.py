@@ -26,7 +26,7 @@ from functools import lru_cache
 import fugashi
 
 from index.markup import plain
-from index.tokens import CODE, FUNCTION_LEMMAS, KATAKANA
+from index.tokens import CODE, FUNCTION_LEMMAS, KATAKANA, tokenize
 
 LONGEST = 120  # characters; who types more has said what it is about, and a rule reads it wrongly
 TURNS = 8  # earlier questions looked at: a chain of follow-ups is never longer
@@ -46,19 +46,30 @@ TURN = re.compile(  # leads on to the next question
     r"[、,\s]*",
     re.I,
 )
-CHANGE = re.compile(r"(?:ところで|話は?変わ|別件|別の話|関係ない|by the way\b)", re.I)
+CHANGE = re.compile(
+    r"(?:ところで|話は?変わ(?:るけど|りますが|って)|別件(?:だけど|ですが)?|by the way\b)[、,\s]*",
+    re.I,
+)
 
 # Nouns that are always something's: alone they name no subject.
 ATTRIBUTES = frozenset(
-    "値段 価格 費用 金額 料金 代金 予算 コスト 単価 月額 年額 内訳 売り上げ 売上 利益 日時 日程 日付 "
-    "時間 時刻 期間 期限 締め切り 締切 納期 会期 頻度 回数 場所 会場 住所 所在地 電話 電話番号 番号 "
-    "連絡先 メール メールアドレス 行き方 名前 名称 正式名称 略称 別名 意味 定義 由来 語源 種類 機種 型番 色 形 サイズ 大きさ 重さ "
-    "長さ 高さ 幅 面積 距離 容量 温度 量 数 人数 件数 割合 順番 手順 やり方 方法 作り方 使い方 材料 調味料 "
-    "原料 分量 コツ こつ ポイント 注意点 特徴 特長 性能 機能 仕様 構成 利点 長所 メリット 強み 欠点 短所 "
-    "弱点 デメリット 問題点 課題 懸念 リスク 対策 理由 原因 目的 背景 根拠 きっかけ 結果 結論 効果 影響 "
-    "評価 評判 感想 印象 内容 概要 詳細 例 具体例 条件 制限 上限 下限 保証 保証期間 担当 担当者 責任者 司会 講師 "
-    "議長 幹事 参加者 参加費 出席者 メンバー 著者 作者 監督 代表 社長 年齢 職業 出身 性別 状況 進捗 予定 "
-    "計画 違い 次 続き 最後 最初".split()
+    # money, time, place
+    "値段 価格 費用 金額 料金 代金 予算 コスト 単価 月額 年額 内訳 売り上げ 売上 利益 日時 "
+    "日程 日付 時間 時刻 期間 期限 締め切り 締切 納期 会期 頻度 回数 場所 会場 住所 所在地 "
+    "行き方 電話 電話番号 番号 連絡先 メール メールアドレス "
+    # name, sort, measure
+    "名前 名称 正式名称 略称 別名 意味 定義 由来 語源 種類 機種 型番 色 形 サイズ 大きさ 重さ "
+    "長さ 高さ 幅 面積 距離 容量 温度 量 数 人数 件数 割合 順番 "
+    # how it is done and made, how good it is
+    "手順 やり方 方法 作り方 使い方 材料 調味料 原料 分量 コツ こつ ポイント 注意点 特徴 特長 "
+    "性能 機能 仕様 構成 利点 長所 メリット 強み 欠点 短所 弱点 デメリット 問題点 課題 懸念 "
+    "リスク 対策 条件 制限 上限 下限 保証 保証期間 評価 評判 感想 印象 "
+    # why, and what came of it
+    "理由 原因 目的 背景 根拠 きっかけ 結果 結論 効果 影響 内容 概要 詳細 例 具体例 状況 進捗 "
+    "予定 計画 違い 次 続き 最後 最初 "
+    # who
+    "担当 担当者 責任者 司会 講師 議長 幹事 参加者 参加費 出席者 メンバー 著者 作者 監督 代表 "
+    "社長 年齢 職業 出身 性別".split()
 )
 # Of a whole statement rather than of its subject: 遅れの原因は？ その対策は？
 OF_STATEMENTS = frozenset(
@@ -93,10 +104,20 @@ TAKES = {
 }
 NAMES = frozenset({"proper", "code"})  # what they are joined to may stay: 京都旅行, 大阪旅行
 TELLING = "(?:教え|説明し|知り|まとめ|見せ)"
+# How a question ends that asks to go on, with a politeness or none.
+ASKS_ON = re.compile(
+    r"(?:について|に関して|のこと|[はをか])?、?(?:"
+    r"(?P<more>(?:もっと|もう少し|もうちょっと|さらに|更に)?(?:詳し|くわし)く|具体的に|"
+    r"(?:例えば|たとえば|具体的には)(?=[?？]?$))|(?:要するに|つまり)(?=[?？]?$)|"
+    r"(?P<other>(?:それ以外|そのほか|その他|ほか|他)(?:に|にも|には|は|にもある)(?=(?:何かある)?[?？]?$))"
+    r")(?:何かある|お?願いします|[教説知][^?？、。]{0,12})?[?？。]?$"
+)
 WHAT_IT_IS = re.compile(
     r"(?:何|なに|なん|どう|どんなもの|どういう(?:もの|こと|意味)|のこと)?"
     r"(?:です|でした|でしょう|だった|だ|なの)?(?:っけ|か|の)?|" + TELLING + ".*"
 )
+
+COPULA = re.compile(r"(?:です|でした|でしょう|だった|だ|なの)?(?:か|の|っけ)?\?*$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,8 +202,9 @@ def standalone(question: str, history: Sequence[str]) -> str:
     """
     earlier = ""
     for typed in history[-TURNS:]:
-        if not _only_talk(typed):
-            earlier = _complete(typed, earlier)
+        completed = _complete(typed, earlier)
+        if tokenize(_core(completed[: 2 * LONGEST])):  # no mere ありがとう
+            earlier = completed
     return _complete(question, earlier)
 
 
@@ -193,7 +215,7 @@ def _complete(question: str, earlier: str) -> str:
         return _english(question, earlier)
     core = _core(question)
     tokens = _tokens(core)
-    if not tokens:
+    if not tokens or CHANGE.match(core):
         return question
     frame = _frame(earlier)
     for kind in (_more, _other, _demonstrative, _attribute, _topic, _bare):
@@ -205,6 +227,19 @@ def _complete(question: str, earlier: str) -> str:
         if completed:
             return re.sub(r"\s*\?+$", "？", completed)
     return question
+
+
+def asks_on(question: str) -> tuple[str, str]:
+    """A question without what only asks to go on, and which that is: "more", "other" or nothing.
+
+    BYOCについてもっと詳しく is a search for BYOC: that no note says 詳しく tells nothing.
+    """
+    found = ASKS_ON.search(question, max(0, len(question) - 40))
+    if not found or not found.start():
+        return question, ""
+    about = question[: found.start()]
+    embedded = found[0].startswith("か")  # どこで買ったか、もっと詳しく
+    return about + ("か？" if embedded else "は？"), found.lastgroup or ""
 
 
 # The kinds. Each gives the completed question, or nothing where it is not that kind.
@@ -286,22 +321,27 @@ _REPLACES = re.compile(
 def _topic(core: str, tokens: Sequence[_Token], frame: _Frame) -> str:
     """Xenの場合は？: the same of something else, or something else of the same."""
     found = _REPLACES.match(core)
-    if not found:
-        return ""
-    new = found["new"]
+    new = found["new"] if found else ""
     held = [token for token in tokens if token.end <= len(new)]
-    if not held or not all(token.noun or token.surface == "の" for token in held):
-        return ""
     units = _units(held)
-    if any(token.asks for token in held) or not units:
+    if not found or not units or not all(token.noun or token.surface == "の" for token in held):
         return ""
-    if any(unit.of for unit in units) and not found["case"]:
+    expressly = bool(found["case"])
+    if any(token.asks for token in held) or (not expressly and any(unit.of for unit in units)):
         return ""  # カレーの作り方は？ says whose
     family = next((unit.family for unit in units if unit.family in NAMES), units[-1].family)
-    if found["case"] and family == "act":
-        family = "thing"
+    family = "thing" if expressly and family == "act" else family
+    replaced = _in_place(new, family, frame)
+    if not replaced and expressly:
+        return f"{new}の場合、{frame.named}は{frame.asked}?"
+    return replaced
+
+
+def _in_place(new: str, family: str, frame: _Frame) -> str:
+    """The earlier question with something new where a word of its kind stood."""
     asked = f"は{frame.asked}?"
     there = _units(_tokens(frame.named))
+    # What is asked of the rest stays: 宿 of 京都の宿は？
     last = there[-1] if there and there[-1].of and not frame.does else None
     topics = [unit for unit in there if unit is not last and unit.text not in ATTRIBUTES]
     for other in TAKES[family]:
@@ -313,9 +353,7 @@ def _topic(core: str, tokens: Sequence[_Token], frame: _Frame) -> str:
     for unit in _units(_tokens(asked)):
         if unit.family == family and family in NAMES:
             return frame.named + asked[: unit.start] + new + asked[unit.end :]
-    if found["case"]:
-        return f"{new}の場合、{frame.named}{asked}"
-    if family == "time":
+    if family == "time" and frame.named:
         return f"{new}の{frame.named}{asked}"
     if last and (family == "act" or last.family in TAKES[family]):
         return frame.named[: last.start] + new + "は?"
@@ -324,11 +362,11 @@ def _topic(core: str, tokens: Sequence[_Token], frame: _Frame) -> str:
 
 def _bare(core: str, tokens: Sequence[_Token], frame: _Frame) -> str:
     """いつ？ 何人来た？: asks, and names nothing."""
-    if not any(token.asks for token in tokens) or _nouns(tokens):
+    if not any(token.asks for token in tokens) or _nouns(tokens) or "「" in core:
         return ""
     verb = any(token.pos in ("動詞", "形容詞") for token in tokens)
     left = "" if verb else _without_asking(frame.asked)
-    return f"{frame.named}は{core.rstrip('?')}{left}?"
+    return f"{frame.named}は{COPULA.sub('', core) if left else core.rstrip('?')}{left}?"
 
 
 # What they look at.
@@ -364,7 +402,7 @@ def _owner(frame: _Frame, noun: str) -> str:
 @lru_cache(maxsize=256)
 def _frame(text: str) -> _Frame | None:
     """Take a question apart; None where nothing in it is marked as what it is about."""
-    text = _core(text).rstrip("?。. ")
+    text = CHANGE.sub("", _core(text)).rstrip("?。. ")
     tokens = _tokens(text)
     begin = 0
     for at, token in enumerate(tokens):
@@ -402,7 +440,7 @@ def _marks(token: _Token, after: Sequence[_Token]) -> bool:
 
 
 def _asks_more(asked: str) -> bool:
-    """Whether a predicate asks more than what it is: いくら, 誰に見せる, but not 何ですか, 他には."""
+    """Whether a predicate asks more than what it is: いくら, but not 何ですか, nor 他には."""
     carries = [token for token in _tokens(asked) if _carries(token)]
     again = bool(carries) and all(token.lemma in MORE | OTHERS for token in carries)
     return not again and not WHAT_IT_IS.fullmatch(asked)
@@ -523,8 +561,9 @@ _ENGLISH_TOPIC = re.compile(r"(?:what|how) about (?P<new>.+?)\s*[?.]*$", re.I)
 _ENGLISH_BARE = re.compile(r"(?:why|when|where|who|how (?:much|many|long))(?: not)?\s*\?*$", re.I)
 _ENGLISH_POINTS = re.compile(r"\b(?:it|that|this|they|there)\b", re.I)
 _ENGLISH_MORE = re.compile(
-    r"(?:(?:tell|show) me |any(?:thing)? |some )?(?:more|else)(?: details?| about (?:it|that|this))?"
-    r"(?: please)?[?.!]*$|(?:in )?(?:more )?details?(?: please)?[?.!]*$|what else[?]*$",
+    r"(?:(?:tell|show) me |any(?:thing)? |some )?(?:more|else)"
+    r"(?: details?| about (?:it|that|this))?(?: please)?[?.!]*$|"
+    r"(?:in )?(?:more )?details?(?: please)?[?.!]*$|what else[?]*$",
     re.I,
 )
 _ENGLISH_NAME = re.compile(
@@ -542,7 +581,9 @@ def _english(question: str, earlier: str) -> str:
         return f"{earlier} {core}"
     topic = _ENGLISH_TOPIC.match(core)
     if topic and not _is_english(earlier):
-        return _complete(f"{topic['new']}は？", earlier)
+        asked = f"{topic['new']}は？"
+        completed = _complete(asked, earlier)
+        return question if completed == asked else completed
     name = _ENGLISH_NAME.search(earlier)
     if topic and name:
         return earlier[: name.start()] + topic["new"] + earlier[name.end() :]
@@ -562,17 +603,13 @@ def _flat(text: str) -> str:
 
 
 def _core(text: str) -> str:
-    """A question without the talk before it; nothing of one that changes the subject."""
+    """A question without the talk before it."""
     text = _flat(text)
     if talk := TALK.match(text):
         text = text[talk.end() :]
     if turn := TURN.match(text):
         text = text[turn.end() :]
-    return "" if CHANGE.match(text) else text
-
-
-def _only_talk(text: str) -> bool:
-    return len(text) <= LONGEST and not _core(text) and not CHANGE.match(_flat(text))
+    return text
 
 
 @lru_cache(maxsize=1)
