@@ -10,18 +10,20 @@ from __future__ import annotations
 import argparse
 import random
 import sys
-from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 from index import build, open_store
+from index.store import Store
 from qa.answer import ask
 from qa.dialogue import standalone
+from qa.hit import Hit
 from qa.measures import mean
-from qa.questions import locate, read_questions
+from qa.questions import Place, locate, read_questions
 
 ROOT = Path(__file__).resolve().parent.parent
 CASES = ROOT / "tests/questions/dialogues.jsonl"
@@ -37,7 +39,7 @@ class Found:
 
     row: Mapping[str, Any]
     searched: str  # as the follow-up was completed
-    right: tuple[bool, bool, bool]  # in the order of WAYS
+    right: tuple[bool, ...]  # in the order of WAYS
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -48,7 +50,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--show", action="store_true", help="each follow-up, as it was completed")
     options = parser.parse_args(argv)
     rows = [row for row in read_questions(CASES) if options.set in (None, row["set"])]
-    found = measure(rows)
+    with ExitStack() as opened:
+        stores = {}
+        for name, notes in NOTES.items():
+            folder = opened.enter_context(TemporaryDirectory())
+            build(notes, folder)
+            stores[name] = opened.enter_context(open_store(folder))
+        found = measure(rows, stores)
     for kept in dict.fromkeys(row["set"] for row in rows):
         _print(kept, [one for one in found if one.row["set"] == kept])
     if options.show:
@@ -67,37 +75,31 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
-def measure(rows: Iterable[Mapping[str, Any]]) -> list[Found]:
-    """Ask the cases that have something to find, with the default model."""
+def measure(
+    rows: Iterable[Mapping[str, Any]], stores: Mapping[str, Store], ways: int = len(WAYS)
+) -> list[Found]:
+    """Ask the cases that have something to find, in the first so many of WAYS."""
     found = []
-    by_notes: dict[str, list[Mapping[str, Any]]] = defaultdict(list)
     for row in rows:
         if row["quotes"]:
-            by_notes[row["notes"]].append(row)
-    for name, of_notes in by_notes.items():
-        with TemporaryDirectory() as folder:
-            build(NOTES[name], folder)
-            with open_store(folder) as store:
-                store.followed = True
-                for row, asked in zip(of_notes, locate(of_notes, NOTES[name]), strict=True):
-                    ways = (
-                        (row["full"], ()),
-                        (row["question"], row["history"]),
-                        (row["question"], ()),
-                    )
-                    answers = [ask(text, store, history=history, k=1) for text, history in ways]
-                    right = [
-                        any(
-                            place.held_by(
-                                hit.passage.path, hit.passage.start_line, hit.passage.end_line
-                            )
-                            for hit in answer.hits
-                            for place in asked.wanted
-                        )
-                        for answer in answers
-                    ]
-                    found.append(Found(row, answers[1].question, (right[0], right[1], right[2])))
+            [asked] = locate([row], NOTES[row["notes"]])
+            searched = standalone(row["question"], row["history"])
+            texts = (row["full"], searched, row["question"])[:ways]
+            first = {
+                text: ask(text, stores[row["notes"]], k=1).hits for text in dict.fromkeys(texts)
+            }
+            right = {text: _holds(hits, asked.wanted) for text, hits in first.items()}
+            found.append(Found(row, searched, tuple(right[text] for text in texts)))
     return found
+
+
+def _holds(hits: Iterable[Hit], wanted: Iterable[Place]) -> bool:
+    passages = [hit.passage for hit in hits]
+    return any(
+        place.held_by(passage.path, passage.start_line, passage.end_line)
+        for place in wanted
+        for passage in passages
+    )
 
 
 def false_completions(rows: Iterable[Mapping[str, Any]]) -> list[str]:

@@ -100,7 +100,7 @@ def ask(
         question: as a person types it.
         store: an open store or its folder; None stands for the default notes folder's.
         history: earlier questions of the conversation, oldest first; a question that leans on
-            them (それはいつ？) is completed from them.
+            them (それはいつ？) is completed from them, and 他には？ leaves out what was said.
         k: how many passages to give beside the answer.
         within: which notes to ask; all when None.
 

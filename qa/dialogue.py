@@ -168,7 +168,7 @@ class _Frame:
         while True:
             tokens = _tokens(named)
             units = _units(tokens)
-            if self._nominal(tokens) or (len(units) > 1 and units[-1].verbal):
+            if self.nominal or (len(units) > 1 and units[-1].verbal):
                 return _first_phrase(tokens)
             last = units[-1] if units else None
             if not last or not last.of or (asked and last.text not in ATTRIBUTES):
@@ -180,14 +180,15 @@ class _Frame:
         """Whether a verb stands behind は: the last noun before it is then no attribute."""
         return any(token.pos in ("動詞", "形容詞") for token in _tokens(self.asked))
 
-    @staticmethod
-    def _nominal(tokens: Sequence[_Token]) -> bool:
-        return bool(tokens) and tokens[-1].surface == "の"
+    @property
+    def nominal(self) -> bool:
+        """Whether what stands before は is a clause: Xenが安定しているの."""
+        return self.named.endswith("の")
 
     @property
     def thing(self) -> str:
         """What stands before は as a noun, wherever it is put."""
-        return self.named[:-1] + "こと" if self._nominal(_tokens(self.named)) else self.named
+        return self.named[:-1] + "こと" if self.nominal else self.named
 
 
 def standalone(question: str, history: Sequence[str]) -> str:
@@ -364,7 +365,8 @@ def _bare(core: str, tokens: Sequence[_Token], frame: _Frame) -> str:
     """いつ？ 何人来た？: asks, and names nothing."""
     if not any(token.asks for token in tokens) or _nouns(tokens) or "「" in core:
         return ""
-    verb = any(token.pos in ("動詞", "形容詞") for token in tokens)
+    why = core.startswith("どうして")  # cut as どう, する, て
+    verb = not why and any(token.pos in ("動詞", "形容詞") for token in tokens)
     left = "" if verb else _without_asking(frame.asked)
     return f"{frame.named}は{COPULA.sub('', core) if left else core.rstrip('?')}{left}?"
 
@@ -396,7 +398,8 @@ def _points(tokens: Sequence[_Token], at: int) -> bool:
 
 def _owner(frame: _Frame, noun: str) -> str:
     """Whose a noun is: of the subject asked about, or of all that was asked."""
-    return frame.thing if noun in OF_STATEMENTS or noun not in ATTRIBUTES else frame.subject
+    whole = noun in OF_STATEMENTS or noun not in ATTRIBUTES
+    return frame.named if whole and not frame.nominal else frame.subject
 
 
 @lru_cache(maxsize=256)
@@ -479,7 +482,7 @@ def _nouns(tokens: Sequence[_Token]) -> list[_Token]:
     asked = False  # the noun belongs to a question word before it
     for token in tokens:
         if token.asks:
-            asked = True
+            asked = token.lemma not in ("何故", "何時", "誰", "どうして")
         elif token.noun and not asked and token.lemma not in FUNCTION_LEMMAS:
             found.append(token)
         elif not token.noun and token.lemma != "言う":  # どういう意味
