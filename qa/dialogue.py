@@ -18,6 +18,7 @@ misleads, one that is wrongly left alone finds too little and is typed again.
 from __future__ import annotations
 
 import re
+import threading
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -89,6 +90,7 @@ MORE = frozenset(  # lemmas
     "詳しい 詳細 具体 例えば 例える 例 要する もっと もう 少し ちょっと 更に 説明 知る 続き 続ける "
     "纏める 要は つまり 願う".split()
 )
+DO = frozenset({"為る", "出来る", "致す"})  # lemmas; make a verb of the noun before
 SUMS_UP = frozenset({"例えば", "例える", "要する", "要は", "つまり"})  # lemmas
 OTHERS = frozenset({"他", "別", "以外"})  # lemmas
 FAMILIES = {"サ変可能": "act", "副詞可能": "time", "助数詞": "count", "助数詞可能": "count"}
@@ -477,13 +479,14 @@ def _carries(token: _Token) -> bool:
 
 
 def _nouns(tokens: Sequence[_Token]) -> list[_Token]:
-    """The nouns that name something: 何種類, どんな人 and こと name nothing."""
+    """The nouns that name something: 何種類, どんな人, こと and 搭載する name nothing."""
     found = []
     asked = False  # the noun belongs to a question word before it
-    for token in tokens:
+    for at, token in enumerate(tokens):
+        does = token.family == "act" and tokens[at + 1 : at + 2] and tokens[at + 1].lemma in DO
         if token.asks:
             asked = token.lemma not in ("何故", "何時", "誰", "どうして")
-        elif token.noun and not asked and token.lemma not in FUNCTION_LEMMAS:
+        elif token.noun and not asked and not does and token.lemma not in FUNCTION_LEMMAS:
             found.append(token)
         elif not token.noun and token.lemma != "言う":  # どういう意味
             asked = False
@@ -615,6 +618,9 @@ def _core(text: str) -> str:
     return text
 
 
+_reading = threading.Lock()  # a tagger keeps the sentence it is at work on
+
+
 @lru_cache(maxsize=1)
 def _tagger() -> fugashi.Tagger:
     return fugashi.Tagger()
@@ -623,19 +629,19 @@ def _tagger() -> fugashi.Tagger:
 @lru_cache(maxsize=256)
 def _tokens(text: str) -> tuple[_Token, ...]:
     """Morphemes, a code as one (Hyper-V)."""
-    text = text.replace("\0", " ")
     codes = [found.span() for found in CODE.finditer(text)]
     found: list[_Token] = []
     at = 0
-    for node in _tagger()(text):
-        at = text.index(node.surface, at)
-        of, end = node.feature, at + len(node.surface)
-        within = any(start < at < stop for start, stop in codes)
-        if within and found:
-            last = found[-1]
-            found[-1] = _Token(text[last.start : end], last.start, "名詞", "普通名詞", "一般", "")
-        else:
-            lemma = (of.lemma or node.surface).partition("-")[0]
-            found.append(_Token(node.surface, at, of.pos1, of.pos2, of.pos3, lemma))
-        at = end
+    with _reading:
+        for node in _tagger()(text):
+            at = text.index(node.surface, at)
+            of, end = node.feature, at + len(node.surface)
+            if found and any(start < at < stop for start, stop in codes):
+                last = found.pop()
+                code = text[last.start : end]
+                found.append(_Token(code, last.start, "名詞", "普通名詞", "一般", ""))
+            else:
+                lemma = (of.lemma or node.surface).partition("-")[0]
+                found.append(_Token(node.surface, at, of.pos1, of.pos2, of.pos3, lemma))
+            at = end
     return tuple(found)
