@@ -8,6 +8,7 @@ Nothing is said that is not quoted, and a quote is always an exact piece of the 
 from __future__ import annotations
 
 import os
+import re
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -24,7 +25,7 @@ from index.passages import Passage, label, sentence_pieces, strip_bullet
 from index.store import Store
 from index.tokens import normalize
 from qa.confidence import confidence
-from qa.dialogue import standalone
+from qa.dialogue import asks_on, standalone
 from qa.evidence import above, content, evidence, with_headings
 from qa.hit import Hit
 from qa.question import MAX_CHARS, Question, clean, read_question
@@ -38,10 +39,15 @@ NEAREST = 3  # passages shown beside a refusal: enough to see that the right one
 # questions fall below it where notes are bullets (benchmarks/README.md).
 ANSWERS_FROM = 0.1
 QUOTED_HITS = 3  # passages whose lines may be quoted: below them, right ones are rare
+TITLE = re.compile(
+    r"\s*(?:#+\s|\*+\s|[■□◆◇▼▲★☆【]|(?:-{3,}|={3,})\s*$)"
+)  # where another part begins
 MAX_CITATIONS = 3  # an answer is read at a glance
 LONG_LINE = 160  # characters; of a longer line only the sentences that answer are quoted
 NEW_EVIDENCE = 0.2  # share of the question's weight that a further line must add to be quoted
 NEAR_BEST = 3.0  # below the best hit's score; a weaker hit adds no line
+SAYS_AS_MUCH = 0.75  # of what was said already, for a line that is to be said besides
+AROUND = 3  # lines above and below what answers, where more is asked for
 LINE_WEIGHT = 3.0  # of what a line itself holds, against its passage's score
 
 
@@ -94,7 +100,7 @@ def ask(
         question: as a person types it.
         store: an open store or its folder; None stands for the default notes folder's.
         history: earlier questions of the conversation, oldest first; a question that leans on
-            them (それはいつ？) is completed from them.
+            them (それはいつ？) is completed from them, and 他には？ leaves out what was said.
         k: how many passages to give beside the answer.
         within: which notes to ask; all when None.
 
@@ -106,7 +112,8 @@ def ask(
         raise ValueError(f"k must be at least 1, not {k}")
     with using(store) as opened:
         full = standalone(clean(question), [clean(earlier) for earlier in history])
-        asked = read_question(full, opened)
+        topic, on = asks_on(full)
+        asked = read_question(topic, opened)
         if asked.empty:
             return _nothing_asked(full)
         found = candidates(asked, opened, max(k, CANDIDATES), within)
@@ -116,8 +123,14 @@ def ask(
         probability = confidence(asked, hits)
         citations: tuple[Citation, ...] = ()
         if probability >= ANSWERS_FROM:
-            citations, gone = _citations(asked, hits, opened)
+            lines = choose(asked, hits)
+            if on == "other" and history:
+                lines = choose(asked, hits, said=lines)
+                probability = probability if lines else 0.0
+            citations, gone = _citations(asked, hits, lines, opened)
             lost |= gone
+            if on == "more":
+                citations = _at_length(citations, opened)
         notice = _notice(full, opened, hits, lost, within)
         absent = tuple(word for word in asked.absent if not _shown(word, hits))
         text = "\n".join(f"{citation.quote} [{citation.n}]" for citation in citations) or NOT_FOUND
@@ -146,7 +159,7 @@ class _Line:
 
 
 def _citations(
-    question: Question, hits: Sequence[Hit], store: Store
+    question: Question, hits: Sequence[Hit], lines: Iterable[_Line], store: Store
 ) -> tuple[tuple[Citation, ...], set[str]]:
     """The chosen lines as they are in the files now, numbered in order.
 
@@ -154,7 +167,7 @@ def _citations(
     """
     citations: list[Citation] = []
     lost: set[str] = set()
-    for line in choose(question, hits):
+    for line in lines:
         passage = hits[line.hit].passage
         current = read_back(store, passage.path)
         first = current and _locate(current[0], passage, line.start, line.end)
@@ -181,11 +194,54 @@ def _citations(
     return tuple(citations), lost
 
 
-def choose(question: Question, hits: Sequence[Hit]) -> list[_Line]:
+def _at_length(citations: Sequence[Citation], store: Store) -> tuple[Citation, ...]:
+    """A best quote of one line with the lines around it, then those quotes that it does not hold.
+
+    Around it are at most AROUND lines either side, as far as nothing ends there: an empty line, a
+    title, or what stands further left. A record of a table is whole as it is.
+    """
+    if not citations:
+        return ()
+    best, *others = citations
+    record = best.path.lower().endswith((".csv", ".tsv"))
+    current = None if record or best.end_line > best.start_line else read_back(store, best.path)
+    if current is None:
+        return tuple(citations)
+    lines = current[0].lines
+    first, last = best.start_line - 1, best.end_line  # the quote is lines[first:last]
+    indent = _indent(lines[first])
+
+    def goes_on(at: int) -> bool:
+        line = lines[at] if 0 <= at < len(lines) else ""
+        return bool(line.strip()) and not TITLE.match(line) and _indent(line) >= indent
+
+    while last < best.end_line + AROUND and goes_on(last):
+        last += 1
+    while first > best.start_line - 1 - AROUND and goes_on(first - 1):
+        first -= 1
+    quote = strip_bullet("\n".join(lines[first:last]).strip())
+    if last - first == 1 or len(quote) > PASSAGE_CHARS:
+        return tuple(citations)
+    fuller = replace(best, quote=quote, start_line=first + 1, end_line=last)
+    kept = [
+        other
+        for other in others
+        if other.path != best.path or not first < other.start_line <= other.end_line <= last
+    ]
+    return tuple(replace(cited, n=n) for n, cited in enumerate([fuller, *kept], start=1))
+
+
+def _indent(line: str) -> int:
+    return len(line) - len(line.lstrip())
+
+
+def choose(question: Question, hits: Sequence[Hit], said: Sequence[_Line] = ()) -> list[_Line]:
     """The fewest lines that hold what is asked: the best one, then any that adds enough.
 
     The best line holds the largest share of the question's weight. A further line is taken while
     it holds words that none before it held (the two halves of an answer often stand apart).
+
+    What was said already is left out, and what says much less of the question than that did.
     """
     usable = [
         rank
@@ -194,13 +250,21 @@ def choose(question: Question, hits: Sequence[Hit]) -> list[_Line]:
         or (hit.score >= hits[0].score - NEAR_BEST and says_more(question, hit.passage))
     ]
     lines = [line for rank in usable for line in _lines(question, rank, hits[rank])]
+    if said:
+        enough = SAYS_AS_MUCH * max(_held(line, question) for line in said)
+        lines = [
+            line
+            for line in lines
+            if _held(line, question) >= enough
+            and not any(_overlap(_with_children(line, hits[line.hit]), told) for told in said)
+        ]
     if not lines:
         return []
 
     asked = {term for word in question.words for term in word.all_terms}
 
     def worth(line: _Line) -> tuple[float, float, bool, int]:
-        held = share(with_headings(line.evidence, line.context), question.weights)
+        held = _held(line, question)
         # Of two that hold as much, a title above its sentence say, the one that tells something.
         text = hits[line.hit].passage.text[line.start : line.end]
         tells = not content(text).terms <= asked
@@ -223,6 +287,15 @@ def choose(question: Question, hits: Sequence[Hit]) -> list[_Line]:
         held = [max(pair) for pair in zip(held, further.evidence, strict=True)]
     chosen.sort(key=lambda line: (line.hit != best.hit, line.hit, line.start))  # as it is read
     return _joined([_with_children(line, hits[line.hit]) for line in chosen], hits)
+
+
+def _held(line: _Line, question: Question) -> float:
+    """The share of the question's weight that a line holds, itself or in what stands above it."""
+    return share(with_headings(line.evidence, line.context), question.weights)
+
+
+def _overlap(one: _Line, other: _Line) -> bool:
+    return one.hit == other.hit and one.start < other.end and other.start < one.end
 
 
 def _lines(question: Question, rank: int, hit: Hit) -> list[_Line]:

@@ -1,32 +1,647 @@
-"""Follow-up questions: completing one that leans on what was asked before, by rule."""
+"""Follow-up questions: completing one that leans on what was asked before, by rule.
+
+    question, earlier ─ the first kind that it is ▶ standalone question, as a person would type it
+
+    kind           follow-up          after                 becomes
+    more           もっと詳しく       BYOCとは？            BYOCについてもっと詳しく
+    other          他には？           resticの欠点は？      resticの欠点は他には？
+    demonstrative  それはいつ？       展示会の会期は？      展示会の会期はいつ？
+                   その費用は？       展示会の会期は？      展示会の費用は？
+    attribute      費用は？           展示会の会期は？      展示会の費用は？
+    topic          Xenの場合は？      Hyper-Vの対応は？     Xenの対応は？
+    bare           いつ？             試作版は誰に見せる？  試作版はいつ見せる？
+
+A question of no kind stands on its own and is returned as it is: one that is wrongly completed
+misleads, one that is wrongly left alone finds too little and is typed again.
+"""
 
 from __future__ import annotations
 
 import re
+import threading
+import unicodedata
 from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
 
-from index.tokens import tokenize
+import fugashi
 
-# それはいつ？ その理由は？ 詳しく もっと 他には: words that point back instead of naming a topic.
-_POINTS_BACK = re.compile(
-    r"^(?:それ|これ|あれ|その|この|あの|そこ|ここ|そっち|もっと|他に|ほかに|詳し|くわし)"
+from index.markup import plain
+from index.tokens import CODE, FUNCTION_LEMMAS, KATAKANA, tokenize
+
+LONGEST = 120  # characters; who types more has said what it is about, and a rule reads it wrongly
+TURNS = 8  # earlier questions looked at: a chain of follow-ups is never longer
+
+# Said before a question, or instead of one.
+TALK = re.compile(
+    r"(?:(?:(?:どうも)?ありがとう(?:ございま(?:す|した))?|どうも|サンキュー|なるほど(?:ね|です(?:ね)?)?|"
+    r"了解(?:です|しました)?|承知しました|(?:よく)?(?:わか|分か)(?:りました|った)|助かりました|"
+    r"へ[えぇー]*|ふーん|ほう|そうなんだ|そうですか|そうなんですね|はい|うん|ええ|"
+    r"えっと|えーと|すみません|いいね|ok|thanks|thank you|i see|great)"
+    r"(?:[、。,.!?…~ー\s]+|$))+",
+    re.I,
+)
+TURN = re.compile(  # leads on to the next question
+    r"(?:じゃあ?|それじゃあ?|それなら|だったら|そしたら|ちなみに|でしたら|では(?=[、,\s])|"
+    r"それでは(?=[、,\s])|で(?=[、,])|あと(?=[、,])|それと(?=[、,])|あの(?=[、,])|and\b|then\b|so\b)"
+    r"[、,\s]*",
+    re.I,
+)
+CHANGE = re.compile(
+    r"(?:ところで|話は?変わ(?:るけど|りますが|って)|別件(?:だけど|ですが)?|by the way\b)[、,\s]*",
+    re.I,
 )
 
-_ASKS = re.compile(
-    r"何|なに|いつ|どこ|だれ|誰|なぜ|なんで|どうして|どう|どれ|どの|いくら|[?？]\s*$"
+# Nouns that are always something's: alone they name no subject.
+ATTRIBUTES = frozenset(
+    # money, time, place
+    "値段 価格 費用 金額 料金 代金 予算 コスト 単価 月額 年額 内訳 売り上げ 売上 利益 日時 "
+    "日程 日付 時間 時刻 期間 期限 締め切り 締切 納期 会期 頻度 回数 場所 会場 住所 所在地 "
+    "行き方 電話 電話番号 番号 連絡先 メール メールアドレス "
+    # name, sort, measure
+    "名前 名称 正式名称 略称 別名 意味 定義 由来 語源 種類 機種 型番 色 形 サイズ 大きさ 重さ "
+    "長さ 高さ 幅 面積 距離 容量 温度 量 数 人数 件数 割合 順番 "
+    # how it is done and made, how good it is
+    "手順 やり方 方法 作り方 使い方 材料 調味料 原料 分量 コツ こつ ポイント 注意点 特徴 特長 "
+    "性能 機能 仕様 構成 利点 長所 メリット 強み 欠点 短所 弱点 デメリット 問題点 課題 懸念 "
+    "リスク 対策 条件 制限 上限 下限 保証 保証期間 評価 評判 感想 印象 "
+    # why, and what came of it
+    "理由 原因 目的 背景 根拠 きっかけ 結果 結論 効果 影響 内容 概要 詳細 例 具体例 状況 進捗 "
+    "予定 計画 違い 次 続き 最後 最初 "
+    # who
+    "担当 担当者 責任者 司会 講師 議長 幹事 参加者 参加費 出席者 メンバー 著者 作者 監督 代表 "
+    "社長 年齢 職業 出身 性別".split()
 )
+# Of a whole statement rather than of its subject: 遅れの原因は？ その対策は？
+OF_STATEMENTS = frozenset(
+    "理由 原因 背景 根拠 きっかけ 対策 結果 影響 内訳 詳細 次 続き 例 具体例 内容".split()
+)
+PEOPLE = frozenset({"彼", "彼女", "彼ら"})
+PRONOUNS = PEOPLE | frozenset("それ これ あれ そこ ここ あそこ そちら そっち それら これら".split())
+ADNOMINALS = frozenset({"その", "この", "あの"})
+# その and この before these are other words: その他, そのまま, この前, その場で.
+SET_PHRASES = frozenset(
+    "他 ほか まま 場 上 うえ 分 際 頃 ころ 辺 へん 為 ため くせ 手 度 たび 通り 代わり".split()
+)
+ASKING = frozenset(
+    "何 何時 何処 誰 何れ 何方 如何 どう 何故 幾ら 幾つ どんな どうして 何の 何時頃".split()
+)
+MORE = frozenset(  # lemmas
+    "詳しい 詳細 具体 例えば 例える 例 要する もっと もう 少し ちょっと 更に 説明 知る 続き 続ける "
+    "纏める 要は つまり 願う".split()
+)
+DO = frozenset({"為る", "出来る", "致す"})  # lemmas; make a verb of the noun before
+SUMS_UP = frozenset({"例えば", "例える", "要する", "要は", "つまり"})  # lemmas
+OTHERS = frozenset({"他", "別", "以外"})  # lemmas
+FAMILIES = {"サ変可能": "act", "副詞可能": "time", "助数詞": "count", "助数詞可能": "count"}
+# Whose place a word of a family can take, the likeliest first. Products are often loan words.
+TAKES = {
+    "proper": ("proper",),
+    "code": ("code", "loan"),
+    "loan": ("code", "loan", "thing"),
+    "thing": ("thing", "loan"),
+    "act": ("act",),
+    "time": ("time",),
+    "count": ("count",),
+}
+NAMES = frozenset({"proper", "code"})  # what they are joined to may stay: 京都旅行, 大阪旅行
+TELLING = "(?:教え|説明し|知り|まとめ|見せ)"
+# How a question ends that asks to go on, with a politeness or none.
+ASKS_ON = re.compile(
+    r"(?:について|に関して|のこと|[はをか])?、?(?:"
+    r"(?P<more>(?:もっと|もう少し|もうちょっと|さらに|更に)?(?:詳し|くわし)く|具体的に|"
+    r"(?:例えば|たとえば|具体的には)(?=[?？]?$))|(?:要するに|つまり)(?=[?？]?$)|"
+    r"(?P<other>(?:それ以外|そのほか|その他|ほか|他)(?:に|にも|には|は|にもある)(?=(?:何かある)?[?？]?$))"
+    r")(?:何かある|お?願いします|[教説知][^?？、。]{0,12})?[?？。]?$"
+)
+WHAT_IT_IS = re.compile(
+    r"(?:何|なに|なん|どう|どんなもの|どういう(?:もの|こと|意味)|のこと)?"
+    r"(?:です|でした|でしょう|だった|だ|なの)?(?:っけ|か|の)?|" + TELLING + ".*"
+)
+
+COPULA = re.compile(r"(?:です|でした|でしょう|だった|だ|なの)?(?:か|の|っけ)?\?*$")
+
+
+@dataclass(frozen=True, slots=True)
+class _Token:
+    surface: str
+    start: int  # offset in its text
+    pos: str  # unidic's pos1, pos2 and pos3
+    kind: str
+    use: str
+    lemma: str
+
+    @property
+    def end(self) -> int:
+        return self.start + len(self.surface)
+
+    @property
+    def noun(self) -> bool:
+        return self.pos in ("名詞", "接頭辞", "接尾辞", "形状詞", "記号")
+
+    @property
+    def asks(self) -> bool:
+        return self.lemma in ASKING
+
+    @property
+    def family(self) -> str:
+        """What sort of word it is: what takes another's place is of its family."""
+        if self.kind == "固有名詞":
+            return "proper"
+        if CODE.fullmatch(self.surface) and self.kind != "数詞":
+            return "code"
+        if KATAKANA.fullmatch(self.surface):
+            return "loan"
+        return FAMILIES.get(self.use, "thing")
+
+
+@dataclass(frozen=True, slots=True)
+class _Frame:
+    """An earlier question taken apart: 京都の宿 は どこですか."""
+
+    text: str  # the question, without its mark
+    named: str  # what stands before は
+    asked: str  # what stands behind it, if it asks more than what that is
+
+    @property
+    def subject(self) -> str:
+        """Whose attribute was asked for: 京都旅行 of 京都旅行の宿, Xen of Xenが安定しているの."""
+        named, asked = self.named, self.asked
+        while True:
+            tokens = _tokens(named)
+            units = _units(tokens)
+            if self.nominal or (len(units) > 1 and units[-1].verbal):
+                return _first_phrase(tokens)
+            last = units[-1] if units else None
+            if not last or not last.of or (asked and last.text not in ATTRIBUTES):
+                return named
+            named, asked = named[: last.of], "?"
+
+    @property
+    def does(self) -> bool:
+        """Whether a verb stands behind は: the last noun before it is then no attribute."""
+        return any(token.pos in ("動詞", "形容詞") for token in _tokens(self.asked))
+
+    @property
+    def nominal(self) -> bool:
+        """Whether what stands before は is a clause: Xenが安定しているの."""
+        return self.named.endswith("の")
+
+    @property
+    def thing(self) -> str:
+        """What stands before は as a noun, wherever it is put."""
+        return self.named[:-1] + "こと" if self.nominal else self.named
 
 
 def standalone(question: str, history: Sequence[str]) -> str:
     """The question as it can be searched alone.
 
-    One that begins by pointing back, or that asks without a content word of its own (いつ？), is
-    put after the last question that has some. Any other, ありがとう too, is returned as it is.
+    Args:
+        question: as typed.
+        history: the earlier questions as typed, oldest first; each is completed by those before.
+
+    Returns:
+        The question itself where it leans on nothing, or on nothing that the rules can read.
     """
-    leans = _POINTS_BACK.match(question) or (_ASKS.search(question) and not tokenize(question))
-    if not leans:
+    earlier = ""
+    for typed in history[-TURNS:]:
+        completed = _complete(typed, earlier)
+        if tokenize(_core(completed[: 2 * LONGEST])):  # no mere ありがとう
+            earlier = completed
+    return _complete(question, earlier)
+
+
+def _complete(question: str, earlier: str) -> str:
+    if not earlier or len(question) > LONGEST or len(earlier) > 2 * LONGEST:
         return question
-    for earlier in reversed(history):
-        if tokenize(earlier) and not _POINTS_BACK.match(earlier):
-            return f"{earlier.strip()} {question}"
+    if _is_english(question):
+        return _english(question, earlier)
+    core = _core(question)
+    tokens = _tokens(core)
+    if not tokens or CHANGE.match(core):
+        return question
+    frame = _frame(earlier)
+    for kind in (_more, _other, _demonstrative, _attribute, _topic, _bare):
+        completed = kind(core, tokens, frame or _Frame("", "", ""))
+        if completed and frame is None:  # leans on it, but it cannot be taken apart
+            return (
+                f"{earlier} {core}" if kind in (_more, _other, _demonstrative, _bare) else question
+            )
+        if completed:
+            return re.sub(r"\s*\?+$", "？", completed)
     return question
+
+
+def asks_on(question: str) -> tuple[str, str]:
+    """A question without what only asks to go on, and which that is: "more", "other" or nothing.
+
+    BYOCについてもっと詳しく is a search for BYOC: that no note says 詳しく tells nothing.
+    """
+    found = ASKS_ON.search(question, max(0, len(question) - 40))
+    if not found or not found.start():
+        return question, ""
+    about = question[: found.start()]
+    embedded = found[0].startswith("か")  # どこで買ったか、もっと詳しく
+    return about + ("か？" if embedded else "は？"), found.lastgroup or ""
+
+
+# The kinds. Each gives the completed question, or nothing where it is not that kind.
+
+
+def _more(core: str, tokens: Sequence[_Token], frame: _Frame) -> str:
+    """もっと詳しく, 例えば？: asks for more of the same."""
+    held = {token.lemma for token in tokens if _carries(token)}
+    if not held or not held <= MORE:
+        return ""
+    if _run(tokens) in ATTRIBUTES:  # 具体例は？ 続きを教えて
+        return f"{frame.thing}の{core}"
+    if tokens[0].lemma in SUMS_UP or core.rstrip("?").endswith("は"):
+        return f"{frame.named}は{frame.asked}、{core}" if frame.asked else f"{frame.named}は{core}"
+    return f"{_embedded(frame.text)}、{core}" if frame.asked else f"{frame.thing}について{core}"
+
+
+def _other(core: str, tokens: Sequence[_Token], frame: _Frame) -> str:
+    """他には？ ほかの欠点は？: asks for what was not said yet."""
+    at = next((i for i, token in enumerate(tokens[:2]) if token.lemma in OTHERS), None)
+    if at is None:
+        return ""
+    if at and tokens[0].surface not in PRONOUNS | ADNOMINALS:
+        return ""
+    rest = tokens[at + 1 :]
+    nouns = _nouns(rest)
+    if not nouns and not any(_carries(token) for token in rest):
+        return f"{frame.named}は{core}"
+    joint = next((i for i, token in enumerate(rest) if token.noun), 0)
+    noun = _run(rest[joint:])
+    if at or "".join(token.surface for token in rest[:joint]) not in ("の", "に", "には"):
+        return ""
+    tail = f"{tokens[0].surface}の{core[rest[joint].start :]}"
+    if noun and frame.named.endswith(noun):
+        return frame.named[: -len(noun)] + tail
+    return f"{frame.subject}の{tail}" if noun in ATTRIBUTES else ""
+
+
+def _demonstrative(core: str, tokens: Sequence[_Token], frame: _Frame) -> str:
+    """それはいつ？ その理由は？: a word points back."""
+    at = next((i for i, token in enumerate(tokens) if _points(tokens, i)), None)
+    if at is None:
+        return ""
+    token = tokens[at]
+    before, after = core[: token.start], core[token.end :]
+    if token.surface in PEOPLE:
+        return before + frame.subject + after
+    if token.surface in PRONOUNS:
+        if after.startswith("の"):
+            noun = _run(tokens[at + 2 :])
+            return before + _owner(frame, noun) + after
+        return before + (frame.named if after.startswith("は") else frame.thing) + after
+    noun = _run(tokens[at + 1 :])
+    if noun in frame.named:
+        return before + frame.named[: frame.named.index(noun)] + after
+    if token.surface != "その" and noun not in ATTRIBUTES:
+        return ""
+    return f"{before}{_owner(frame, noun)}の{after}"
+
+
+def _attribute(core: str, tokens: Sequence[_Token], frame: _Frame) -> str:
+    """費用は？ 担当は誰？: something of what was asked about."""
+    noun = _run(tokens)
+    rest = core[len(noun) :]
+    if noun not in ATTRIBUTES or not re.match(r"[はがをっも]|$|\?", rest):
+        return ""
+    others = _nouns([token for token in tokens if token.start >= len(noun)])
+    return "" if others else f"{_owner(frame, noun)}の{core}"
+
+
+_REPLACES = re.compile(
+    r"(?P<new>.+?)(?:(?P<case>の(?:場合|とき|時|ケース|ほう|方)(?:は|では|だと|なら)?"
+    r"|だと|では|なら|だったら|についてはどう|はどう)"
+    r"|は|って|については?|に関しては?)"
+    r"(?:どう)?(?:です(?:か)?|でしたか?|でしょうか|なの|なる|なりますか|いかがですか)?\s*\?*$"
+)
+
+
+def _topic(core: str, tokens: Sequence[_Token], frame: _Frame) -> str:
+    """Xenの場合は？: the same of something else, or something else of the same."""
+    found = _REPLACES.match(core)
+    new = found["new"] if found else ""
+    held = [token for token in tokens if token.end <= len(new)]
+    units = _units(held)
+    if not found or not units or not all(token.noun or token.surface == "の" for token in held):
+        return ""
+    expressly = bool(found["case"])
+    if any(token.asks for token in held) or (not expressly and any(unit.of for unit in units)):
+        return ""  # カレーの作り方は？ says whose
+    family = next((unit.family for unit in units if unit.family in NAMES), units[-1].family)
+    family = "thing" if expressly and family == "act" else family
+    replaced = _in_place(new, family, frame)
+    if not replaced and expressly:
+        return f"{new}の場合、{frame.named}は{frame.asked}?"
+    return replaced
+
+
+def _in_place(new: str, family: str, frame: _Frame) -> str:
+    """The earlier question with something new where a word of its kind stood."""
+    asked = f"は{frame.asked}?"
+    there = _units(_tokens(frame.named))
+    # What is asked of the rest stays: 宿 of 京都の宿は？
+    last = there[-1] if there and there[-1].of and not frame.does else None
+    topics = [unit for unit in there if unit is not last and unit.text not in ATTRIBUTES]
+    for other in TAKES[family]:
+        same = [unit for unit in topics if unit.family == other]
+        if same and (family in NAMES or other in NAMES):
+            return frame.named[: same[0].start] + new + frame.named[same[0].end :] + asked
+        if same:  # with what stands before it: 鶏のから揚げ
+            return new + frame.named[same[-1].end :] + asked
+    for unit in _units(_tokens(asked)):
+        if unit.family == family and family in NAMES:
+            return frame.named + asked[: unit.start] + new + asked[unit.end :]
+    if family == "time" and frame.named:
+        return f"{new}の{frame.named}{asked}"
+    if last and (family == "act" or last.family in TAKES[family]):
+        return frame.named[: last.start] + new + "は?"
+    return ""
+
+
+def _bare(core: str, tokens: Sequence[_Token], frame: _Frame) -> str:
+    """いつ？ 何人来た？: asks, and names nothing."""
+    if not any(token.asks for token in tokens) or _nouns(tokens) or "「" in core:
+        return ""
+    why = core.startswith("どうして")  # cut as どう, する, て
+    verb = not why and any(token.pos in ("動詞", "形容詞") for token in tokens)
+    left = "" if verb else _without_asking(frame.asked)
+    return f"{frame.named}は{COPULA.sub('', core) if left else core.rstrip('?')}{left}?"
+
+
+# What they look at.
+
+
+def _points(tokens: Sequence[_Token], at: int) -> bool:
+    """Whether the word there points to an earlier question, not into its own."""
+    token, after = tokens[at], tokens[at + 1 : at + 2]
+    before = tokens[:at]
+    if sum((t.surface in "「『") - (t.surface in "」』") for t in before) > 0:
+        return False  # another's words
+    if token.surface in PRONOUNS and token.pos == "代名詞":
+        if not after or after[0].pos not in ("助詞", "助動詞"):
+            return False
+        if after[0].surface in ("から", "まで", "なら") or (
+            after[0].surface == "で" and token.surface in ("それ", "これ") and not before
+        ):
+            return False  # それから, これまで, それで: conjunctions
+        said = _nouns(before)
+        own = before and before[-1].surface in ("は", "が", "も")
+        return not said or bool(own and not any(b.pos == "動詞" for b in before))
+    if token.surface in ADNOMINALS and token.pos == "連体詞":
+        noun = bool(after) and after[0].noun and after[0].surface not in SET_PHRASES
+        return noun and not _nouns(before)
+    return False
+
+
+def _owner(frame: _Frame, noun: str) -> str:
+    """Whose a noun is: of the subject asked about, or of all that was asked."""
+    whole = noun in OF_STATEMENTS or noun not in ATTRIBUTES
+    return frame.named if whole and not frame.nominal else frame.subject
+
+
+@lru_cache(maxsize=256)
+def _frame(text: str) -> _Frame | None:
+    """Take a question apart; None where nothing in it is marked as what it is about."""
+    text = CHANGE.sub("", _core(text)).rstrip("?。. ")
+    tokens = _tokens(text)
+    begin = 0
+    for at, token in enumerate(tokens):
+        ends = token.surface in ("。", "!", "?") or (
+            token.surface in ("、", ",") and at and not tokens[at - 1].noun
+        )
+        if ends and at + 1 < len(tokens):
+            begin = at + 1
+    tokens = tokens[begin:]
+    for at, token in enumerate(tokens):
+        if not at or not _marks(token, tokens[at + 1 :]):
+            continue
+        last = at
+        while last > 1 and tokens[last - 1].pos == "助詞" and tokens[last - 1].surface != "の":
+            last -= 1  # では, とは
+        named = text[tokens[0].start : tokens[last - 1].end]
+        asked = text[token.end :].lstrip("、, ")
+        of_topic = token.surface in ("は", "って") and _asks_more(asked)
+        return _Frame(text, named, asked if of_topic else "")
+    if tokens and all(token.noun or token.surface == "の" for token in tokens):
+        return _Frame(text, text[tokens[0].start :], "")
+    return None
+
+
+def _marks(token: _Token, after: Sequence[_Token]) -> bool:
+    """Whether a particle marks what a question is about: は, って, を教えて, について."""
+    if token.pos != "助詞":
+        return False
+    if token.surface in ("は", "って"):
+        return True
+    rest = "".join(following.surface for following in after)
+    if token.surface == "を":
+        return bool(re.match(f"(?:(?:もっと|もう少し)?(?:詳し|くわし)く)?{TELLING}", rest))
+    return token.surface == "に" and rest.startswith(("ついて", "関して"))
+
+
+def _asks_more(asked: str) -> bool:
+    """Whether a predicate asks more than what it is: いくら, but not 何ですか, nor 他には."""
+    carries = [token for token in _tokens(asked) if _carries(token)]
+    again = bool(carries) and all(token.lemma in MORE | OTHERS for token in carries)
+    return not again and not WHAT_IT_IS.fullmatch(asked)
+
+
+def _without_asking(text: str) -> str:
+    """A predicate without its question: 見せる of 誰に見せる; nothing if no verb is left."""
+    tokens = _tokens(text)
+    at = next((i for i, token in enumerate(tokens) if token.asks), None)
+    if at is None:
+        return ""
+    end = at + 1
+    while end < len(tokens) and (tokens[end].noun or tokens[end].pos == "助詞"):
+        end += 1
+    left = tokens[end:]
+    return text[left[0].start :] if left and left[0].pos in ("動詞", "形容詞") else ""
+
+
+def _embedded(text: str) -> str:
+    """A question inside another: いつやった ▶ いつやったか."""
+    return text if text.endswith(("か", "て", "の")) else text + "か"
+
+
+def _carries(token: _Token) -> bool:
+    """Whether a token says what a question is about, or what of it."""
+    return (
+        token.pos in ("名詞", "動詞", "形容詞", "形状詞", "副詞", "接尾辞", "接続詞")
+        and token.lemma not in FUNCTION_LEMMAS
+        and not token.asks
+    )
+
+
+def _nouns(tokens: Sequence[_Token]) -> list[_Token]:
+    """The nouns that name something: 何種類, どんな人, こと and 搭載する name nothing."""
+    found = []
+    asked = False  # the noun belongs to a question word before it
+    for at, token in enumerate(tokens):
+        does = token.family == "act" and tokens[at + 1 : at + 2] and tokens[at + 1].lemma in DO
+        if token.asks:
+            asked = token.lemma not in ("何故", "何時", "誰", "どうして")
+        elif token.noun and not asked and not does and token.lemma not in FUNCTION_LEMMAS:
+            found.append(token)
+        elif not token.noun and token.lemma != "言う":  # どういう意味
+            asked = False
+    return [token for token in found if token.pos == "名詞"]
+
+
+def _run(tokens: Sequence[_Token]) -> str:
+    """The nouns side by side at the beginning."""
+    run = ""
+    for token in tokens:
+        if not token.noun:
+            break
+        run += token.surface
+    return run
+
+
+@dataclass(frozen=True, slots=True)
+class _Unit:
+    """Nouns side by side that stand for one thing; a name within them is a unit of its own."""
+
+    text: str
+    start: int  # offsets in the text
+    end: int
+    family: str
+    of: int  # where the の before it stands; 0 where there is none
+    verbal: bool  # a verb stands before it: 買った店
+
+
+def _units(tokens: Sequence[_Token]) -> list[_Unit]:
+    """The nouns of a phrase as things; a name is apart from what it is joined to: 京都・旅行."""
+    units: list[_Unit] = []
+    run: list[_Token] = []
+    before: _Token | None = None
+
+    def close() -> None:
+        if run:
+            joint = before if before and before.end <= run[0].start else None
+            text = "".join(token.surface for token in run)
+            units.append(
+                _Unit(
+                    text,
+                    run[0].start,
+                    run[-1].end,
+                    next((t.family for t in run if t.family in NAMES), run[-1].family),
+                    joint.start if joint and joint.surface == "の" else 0,
+                    bool(joint and joint.pos in ("動詞", "助動詞", "形容詞")),
+                )
+            )
+            run.clear()
+
+    for token in tokens:
+        if not token.noun:
+            close()
+            before = token
+            continue
+        suffix = token.pos == "接尾辞"
+        if run and not suffix and (token.family in NAMES) != (run[-1].family in NAMES):
+            close()
+            before = None
+        run.append(token)
+    close()
+    return units
+
+
+def _first_phrase(tokens: Sequence[_Token]) -> str:
+    """Up to the first particle other than の."""
+    phrase = ""
+    for token in tokens:
+        if not token.noun and token.surface != "の":
+            break
+        phrase += token.surface
+    return phrase.removesuffix("の")
+
+
+# English, modestly: names are told by their capitals and digits.
+
+_ENGLISH_TOPIC = re.compile(r"(?:what|how) about (?P<new>.+?)\s*[?.]*$", re.I)
+_ENGLISH_BARE = re.compile(r"(?:why|when|where|who|how (?:much|many|long))(?: not)?\s*\?*$", re.I)
+_ENGLISH_POINTS = re.compile(r"\b(?:it|that|this|they|there)\b", re.I)
+_ENGLISH_MORE = re.compile(
+    r"(?:(?:tell|show) me |any(?:thing)? |some )?(?:more|else)"
+    r"(?: details?| about (?:it|that|this))?(?: please)?[?.!]*$|"
+    r"(?:in )?(?:more )?details?(?: please)?[?.!]*$|what else[?]*$",
+    re.I,
+)
+_ENGLISH_NAME = re.compile(
+    r"(?<=\s)(?:[A-Z]|\w*\d|[a-z]+[A-Z])[\w.\-]*(?:\s+(?:[A-Z]|\w*\d|[a-z]+[A-Z])[\w.\-]*)*"
+)
+
+
+def _is_english(text: str) -> bool:
+    return not re.search(r"[ぁ-んァ-ヶ一-龠々]", _flat(text)) and bool(re.search("[A-Za-z]", text))
+
+
+def _english(question: str, earlier: str) -> str:
+    core = _core(question)
+    if _ENGLISH_MORE.match(core) or _ENGLISH_BARE.match(core):
+        return f"{earlier} {core}"
+    topic = _ENGLISH_TOPIC.match(core)
+    if topic and not _is_english(earlier):
+        asked = f"{topic['new']}は？"
+        completed = _complete(asked, earlier)
+        return question if completed == asked else completed
+    name = _ENGLISH_NAME.search(earlier)
+    if topic and name:
+        return earlier[: name.start()] + topic["new"] + earlier[name.end() :]
+    points = _ENGLISH_POINTS.search(core)
+    if not points or _ENGLISH_NAME.search(core):
+        return question
+    if name and _is_english(earlier):
+        return core[: points.start()] + name[0] + core[points.end() :]
+    return f"{earlier} {core}"
+
+
+# Reading.
+
+
+def _flat(text: str) -> str:
+    return " ".join(unicodedata.normalize("NFKC", plain(text)).split())
+
+
+def _core(text: str) -> str:
+    """A question without the talk before it."""
+    text = _flat(text)
+    if talk := TALK.match(text):
+        text = text[talk.end() :]
+    if turn := TURN.match(text):
+        text = text[turn.end() :]
+    return text
+
+
+_reading = threading.Lock()  # a tagger keeps the sentence it is at work on
+
+
+@lru_cache(maxsize=1)
+def _tagger() -> fugashi.Tagger:
+    return fugashi.Tagger()
+
+
+@lru_cache(maxsize=256)
+def _tokens(text: str) -> tuple[_Token, ...]:
+    """Morphemes, a code as one (Hyper-V)."""
+    codes = [found.span() for found in CODE.finditer(text)]
+    found: list[_Token] = []
+    at = 0
+    with _reading:
+        for node in _tagger()(text):
+            at = text.index(node.surface, at)
+            of, end = node.feature, at + len(node.surface)
+            if found and any(start < at < stop for start, stop in codes):
+                last = found.pop()
+                code = text[last.start : end]
+                found.append(_Token(code, last.start, "名詞", "普通名詞", "一般", ""))
+            else:
+                lemma = (of.lemma or node.surface).partition("-")[0]
+                found.append(_Token(node.surface, at, of.pos1, of.pos2, of.pos3, lemma))
+            at = end
+    return tuple(found)

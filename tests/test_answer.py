@@ -153,14 +153,6 @@ def test_a_line_that_now_goes_on_is_not_quoted(tmp_path: Path, encoder: BigramEn
         assert "柿.md" in answer.notice
 
 
-def test_a_follow_up_is_completed_from_the_conversation(store: Store) -> None:
-    first = "定例会議の日時は？"
-    assert ask("それはどこ？", store, history=[first]).question == f"{first} それはどこ？"
-    assert ask("いつ？", store, history=[first]).question == f"{first} いつ？"
-    for alone in ("カレーの作り方は？", "ありがとう", "はい", "😀😀"):
-        assert ask(alone, store, history=[first]).question == alone
-
-
 def test_without_its_model_the_store_answers_by_keywords(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
