@@ -3,7 +3,8 @@
 standalone → read_question → search (fuse) → confidence → choose → Answer; ask does it all.
 """
 
-from qa.answer import Answer, Citation, ask
+from qa.answer import Answer, ask
+from qa.citations import Citation
 from qa.hit import Hit
 from qa.retrieve import retrieve
 

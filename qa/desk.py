@@ -24,7 +24,8 @@ from index.settings import SEEDS
 from index.stamp import Commit
 from index.store import Store, open_store
 from index.watch import Follower, Following
-from qa.answer import Answer, ask, read_back
+from qa.answer import Answer, ask
+from qa.citations import read_back
 from qa.hit import Hit
 from qa.similar import similar
 

@@ -8,7 +8,8 @@ from rich.console import Console
 from rich.text import Text
 
 from index.terminal import harmless
-from qa.answer import Answer, place
+from qa.answer import Answer
+from qa.citations import place
 from qa.hit import Hit
 from qa.why import SAME, SIMILAR, Match, Why
 

@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 from index.passages import Passage
 from qa import Citation, Hit
-from qa.answer import place
+from qa.citations import place
 from qa.show import reason
 from ui.html import both, safe
 from ui.note_page import note_address

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from qa import Hit
-from qa.answer import place
+from qa.citations import place
 from ui.cards import card
 from ui.html import both, safe
 

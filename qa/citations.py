@@ -1,0 +1,175 @@
+"""Quotes and where they stand: the chosen lines, read back from the files as they are now.
+
+A quote is always an exact piece of its file; what cannot be read back is not quoted.
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_right
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from itertools import chain
+from pathlib import PurePosixPath
+
+from index.errors import Unreadable
+from index.folder import NoteFile
+from index.notes import Note, read_note
+from index.passages import MAX_CHARS as PASSAGE_CHARS
+from index.passages import Passage, strip_bullet
+from index.store import Store
+from qa.hit import Hit
+from qa.lines import Line
+from qa.question import Question
+from qa.ranking import earned_by_meaning
+from qa.why import NO_REASON, Why, why
+
+TITLE = re.compile(
+    r"\s*(?:#+\s|\*+\s|[■□◆◇▼▲★☆【]|(?:-{3,}|={3,})\s*$)"
+)  # where another part begins
+AROUND = 3  # lines above and below what answers, where more is asked for
+
+
+@dataclass(frozen=True, slots=True)
+class Citation:
+    """A quote and where it stands: an exact substring of the file's lines start to end."""
+
+    n: int  # counted from 1, as in [1]
+    path: str
+    start_line: int  # counted from 1
+    end_line: int  # included
+    heading: tuple[str, ...]
+    quote: str
+    changed: bool = False  # the file has changed since it was indexed; lines are as they are now
+    page: int | None = None  # of a PDF, from 1
+    why: Why = NO_REASON
+    column: int = 0  # characters of start_line that stand before the quote
+
+
+def cite(
+    question: Question, hits: Sequence[Hit], lines: Iterable[Line], store: Store
+) -> tuple[tuple[Citation, ...], set[str]]:
+    """The chosen lines as they are in the files now, numbered in order.
+
+    And the paths of notes whose lines would have been cited, but are not there any more.
+    """
+    citations: list[Citation] = []
+    lost: set[str] = set()
+    for line in lines:
+        passage = hits[line.hit].passage
+        current = read_back(store, passage.path)
+        first = current and _locate(current[0], passage, line.start, line.end)
+        if not current or not first:
+            lost.add(passage.path)
+            continue
+        quote = passage.text[line.start : line.end]
+        before = passage.text.rfind("\n", 0, line.start) + 1
+        last = first + quote.count("\n")
+        citations.append(
+            Citation(
+                n=len(citations) + 1,
+                path=passage.path,
+                start_line=first,
+                end_line=last,
+                heading=line.heading,
+                quote=quote,
+                changed=current[1],
+                page=bisect_right(current[0].pages, first) or None,
+                why=why(question, quote, line.heading, earned_by_meaning(hits[line.hit])),
+                column=_column(current[0].lines[first - 1], quote, line.start - before),
+            )
+        )
+    return tuple(citations), lost
+
+
+def at_length(citations: Sequence[Citation], store: Store) -> tuple[Citation, ...]:
+    """A best quote of one line with the lines around it, then those quotes that it does not hold.
+
+    Around it are at most AROUND lines either side, as far as nothing ends there: an empty line, a
+    title, or what stands further left. A record of a table is whole as it is.
+    """
+    if not citations:
+        return ()
+    best, *others = citations
+    record = best.path.lower().endswith((".csv", ".tsv"))
+    current = None if record or best.end_line > best.start_line else read_back(store, best.path)
+    if current is None:
+        return tuple(citations)
+    lines = current[0].lines
+    first, last = best.start_line - 1, best.end_line  # the quote is lines[first:last]
+    indent = _indent(lines[first])
+
+    def goes_on(at: int) -> bool:
+        line = lines[at] if 0 <= at < len(lines) else ""
+        return bool(line.strip()) and not TITLE.match(line) and _indent(line) >= indent
+
+    while last < best.end_line + AROUND and goes_on(last):
+        last += 1
+    while first > best.start_line - 1 - AROUND and goes_on(first - 1):
+        first -= 1
+    quote = strip_bullet("\n".join(lines[first:last]).strip())
+    if last - first == 1 or len(quote) > PASSAGE_CHARS:
+        return tuple(citations)
+    column = lines[first].find(quote.partition("\n")[0])
+    fuller = replace(best, quote=quote, start_line=first + 1, end_line=last, column=column)
+    kept = [
+        other
+        for other in others
+        if other.path != best.path or not first < other.start_line <= other.end_line <= last
+    ]
+    return tuple(replace(cited, n=n) for n, cited in enumerate([fuller, *kept], start=1))
+
+
+def _indent(line: str) -> int:
+    return len(line) - len(line.lstrip())
+
+
+def read_back(store: Store, path: str) -> tuple[Note, bool] | None:
+    """An indexed note as its file is now, and whether it changed; None when it cannot be read."""
+    file = store.note_file(path)
+    if file is None:
+        return None
+    try:
+        note = read_note(file.parent, NoteFile(path, file.name, 0, 0))
+    except Unreadable:
+        return None
+    return note, note.sha256 != store.note_sha256(path)
+
+
+def _locate(note: Note, passage: Passage, start: int, end: int) -> int | None:
+    """The line of a note where the passage's lines from start to end begin now, else None.
+
+    Whole lines must be the same, not just the quoted part: 「十月である」 of a line that goes on
+    「必要はない」 now says something else. Where they were is looked at first.
+    """
+    text = passage.text
+    begin = text.rfind("\n", 0, start) + 1
+    stop = text.find("\n", end)
+    wanted = text[begin : stop if stop >= 0 else len(text)].split("\n")
+    lines = note.lines
+    expected: int = passage.start_line - 1 + text.count("\n", 0, begin)
+    for first in chain([expected], range(len(lines) - len(wanted) + 1)):
+        if _same_lines(wanted, lines[first : first + len(wanted)]):
+            return first + 1
+    return None
+
+
+def _column(line: str, quote: str, expected: int) -> int:
+    """Where a quote begins in its first line: as expected, unless that was a piece of the line."""
+    begins = quote.partition("\n")[0]
+    return expected if line.startswith(begins, expected) else line.find(begins)
+
+
+def _same_lines(wanted: Sequence[str], lines: Sequence[str]) -> bool:
+    """Whether lines are these; one line may be a piece of one too long for a passage."""
+    if len(wanted) == 1 and lines and len(lines[0]) > PASSAGE_CHARS:
+        return wanted[0] in lines[0]
+    return list(wanted) == list(lines)
+
+
+def place(cited: Citation | Passage) -> str:
+    """Where something stands, for people: ファイル › 見出し › 12–14行, and the page of a PDF."""
+    first, last = cited.start_line, cited.end_line
+    page = [f"{cited.page}ページ"] if cited.page else []
+    lines = f"{first}行" if first == last else f"{first}–{last}行"
+    return " › ".join([PurePosixPath(cited.path).as_posix(), *cited.heading, *page, lines])
