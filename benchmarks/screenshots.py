@@ -1,7 +1,7 @@
-"""python -m benchmarks.screenshots: the README's picture, and others to look at, in Chromium.
+"""python -m benchmarks.screenshots: the README's pictures, and others to look at, in Chromium.
 
-Starts the chat on seeds/ with a store of its own, asks, and writes docs/chat.png; with --all DIR
-also the first page, a refusal, the dark theme and a phone's width.
+Starts the chat on seeds/ with a store of its own, asks, and writes docs/chat.png and docs/map.png;
+with --all DIR also every other main state there: refusal, panes, dark, English, a phone's width.
 """
 
 from __future__ import annotations
@@ -19,6 +19,8 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 ROOT = Path(__file__).resolve().parent.parent
 PORT = "7869"  # not the chat's own, which may be open
 BOX = "#question textarea"
+EXAMPLE = "Hyper-Vのライブマイグレーション対応は？"
+README = ("chat", "map")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -48,28 +50,56 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def pictures(browser: Browser, docs: Path, everything: Path | None) -> None:
-    """The README's picture into docs, and all into another folder if there is one."""
-    page = opened(browser, 1000, 760)
+    """The README's pictures into docs, and all into another folder if there is one."""
+    page = opened(browser, 1300, 800)
     expect(page.locator("#status")).not_to_contain_text("準備中", timeout=60_000)
-    if everything:
-        everything.mkdir(parents=True, exist_ok=True)
-        page.screenshot(path=everything / "first.png")
-    page.get_by_role("button", name="Hyper-Vのライブマイグレーション対応は？").click()
-    page.wait_for_selector(".card mark")
-    page.wait_for_timeout(800)
+    folder = everything or docs
+
+    def shot(name: str) -> None:
+        page.mouse.move(0, 0)
+        page.wait_for_timeout(800)  # what slides and fades has come to rest
+        page.screenshot(path=(docs if name in README else folder) / f"{name}.png")
+
     docs.mkdir(exist_ok=True)
-    page.screenshot(path=docs / "chat.png")
+    folder.mkdir(parents=True, exist_ok=True)
+    if everything:
+        shot("first")
+    ask(page, EXAMPLE)
+    page.locator("a.cite").first.click()
+    expect(page.locator("#side mark")).to_be_visible()
+    shot("chat")
+    page.locator("#open-map").click()
+    expect(page.locator("#side canvas")).to_be_visible()
+    page.wait_for_timeout(3000)
+    shot("map")
     if not everything:
         return
+    for view in ("notes", "talks"):
+        page.locator(f"#open-{view}").click()
+        shot(view)
+    page.keyboard.press("Escape")
+    page.locator("a.cite").last.hover()
+    page.screenshot(path=everything / "hover.png")
+    ask(page, "もっと詳しく")
+    shot("follow-up")
     ask(page, "カレーの作り方を教えて")
-    page.screenshot(path=everything / "refusal.png")
-    for name, width, height, query in (
-        ("dark", 1000, 760, "?__theme=dark"),
-        ("phone", 390, 844, ""),
-    ):
-        other = opened(browser, width, height, query)
-        ask(other, "サーバー仮想化の落とし穴は？")
-        other.screenshot(path=everything / f"{name}.png")
+    shot("refusal")
+    page.locator("a.like").last.click()
+    expect(page.locator("#side .card").first).to_be_visible()
+    shot("similar")
+    page.locator("#words").click()
+    shot("english")
+    for name, width, query in (("dark", 1300, "?__theme=dark"), ("phone", 390, "")):
+        page = opened(browser, width, 844, query)
+        ask(page, "サーバー仮想化の落とし穴は？")
+        shot(name)
+        page.locator("a.cite").first.click()
+        expect(page.locator("#side mark").first).to_be_visible()
+        shot(f"{name}-source")
+        page.keyboard.press("Escape")
+        page.locator("#open-map").click()
+        page.wait_for_timeout(2000)
+        shot(f"{name}-map")
 
 
 def opened(browser: Browser, width: int, height: int, query: str = "") -> Page:

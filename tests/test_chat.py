@@ -96,8 +96,37 @@ def test_keys_and_odd_questions(page: Page, seeds_chat: str) -> None:
     expect(page.locator(".bot-row").last).to_contain_text("探せる言葉がありません")
     send(page, "Xenとは？" + "あ" * 100_000)
     expect(page.locator(".bot-row").last).to_contain_text("1,000")
+    send(page, "Xen\u0007は\u202e何？\u0085")
+    expect(page.locator(".bot-row")).to_have_count(3)
+    expect(page.locator(".bot-row").last.locator(".card").first).to_be_visible()
     send(page, "BYOCとは？")
     expect(page.locator(".bot-row").last.locator("mark").first).to_contain_text("BYOC")
+
+
+@needs_chromium
+def test_fifty_questions_at_once(page: Page, store: Store) -> None:
+    with serving(Asked(partial(ask, store=store))) as address:
+        page.goto(address)
+        expect(page.locator(BOX)).to_be_visible()
+        page.evaluate(
+            """async () => {
+              const box = document.querySelector("#question textarea");
+              for (let n = 0; n < 50; n++) {
+                box.value = `質問${n} 粗大ごみは？`;
+                box.dispatchEvent(new Event("input", { bubbles: true }));
+                await new Promise((done) => setTimeout(done, 10));
+                box.dispatchEvent(new KeyboardEvent("keypress", { key: "Enter", bubbles: true }));
+              }
+            }"""
+        )
+        expect(page.locator(".wait")).to_have_count(0)
+        expect(page.locator(".bot-row")).not_to_have_count(0)
+        expect(page.get_by_role("button", name="送る")).to_be_visible()
+        asked = page.locator(".bot-row").count()
+        assert page.locator(".user-row").count() == asked  # none is left without its answer
+        send(page, "カレーの作り方は？")
+        expect(page.locator(".bot-row")).to_have_count(asked + 1)
+        expect(page.locator(".bot-row").last.locator("mark").first).to_contain_text("カレー")
 
 
 @needs_chromium
