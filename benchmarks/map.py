@@ -38,15 +38,20 @@ def main(argv: Sequence[str] | None = None) -> int:
     print("| passages | projection | seconds | trustworthiness | of one note | moved |")
     print("|---|---|---|---|---|---|")
     for store in options.stores:
-        _measure(store, fast=options.fast)
+        _measure(*_read(store), fast=options.fast)
     return 0
 
 
-def _measure(folder: Path, *, fast: bool) -> None:
+def _read(folder: Path) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    """A store's vectors, (n, dim), and for each the number of its note."""
     with open_store(folder) as store:
         ids, vectors = store.vectors()
         passages = store.passages(ids.tolist())
-        notes = np.unique([passages[i].path for i in ids.tolist()], return_inverse=True)[1]
+    notes = np.unique([passages[i].path for i in ids.tolist()], return_inverse=True)[1]
+    return vectors, notes
+
+
+def _measure(vectors: NDArray[np.float32], notes: NDArray[np.int64], *, fast: bool) -> None:
     print(f"| {len(vectors):,} | in truth | | 1 | {_together(vectors, notes):.2f} | |")
     projections: dict[str, Callable[[NDArray[np.float32]], Any]] = {"PCA": principal}
     if not fast:

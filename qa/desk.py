@@ -8,6 +8,7 @@ A store that is replaced, deleted or damaged meanwhile is opened again, or built
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 import unicodedata
@@ -42,6 +43,8 @@ SHORT = 20  # characters of a heading that reads well in a question
 TRIED = 6  # suggestions looked at for a refusal, which takes as long as six questions
 IDLE = Following()
 FIRST_STORE_SECONDS = 10.0  # how long a question waits for the first notes of a new store
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,8 +171,12 @@ class Desk:
         """The map of the passages, as far as it is drawn; the first call begins to draw it."""
         try:
             return self._mapper.look(self._store(wait=False))
-        except NotesError:  # it is being made again
-            return Drawing()
+        except (StoreMissing, StoreDamaged, StoreMismatch):
+            self._drop()
+            self._follower.look()
+        except NotesError as error:
+            log.info("no map: %s", error)
+        return Drawing()
 
     def place(self, question: str) -> tuple[float, float] | None:
         """Where a question stands on the map, among its nearest passages; None while unknown.
