@@ -199,9 +199,7 @@ def test_the_map_shows_the_answer_and_opens_a_source(page: Page, seeds_chat: str
 
 
 @needs_chromium
-def test_the_map_says_that_it_waits_for_vectors(
-    page: Page, notes: Path, store_folder: Path
-) -> None:
+def test_the_map_waits_for_vectors(page: Page, notes: Path, store_folder: Path) -> None:
     desk = Desk(notes, store_folder)  # not started: the store stays away until it is built here
     with serving(desk) as address:
         page.goto(address)

@@ -42,6 +42,7 @@ MARKS = (
 )
 WAITING = both("意味検索の準備中 {0:,}/{1:,}", "Preparing the search by meaning {0:,}/{1:,}")
 DRAWING = both("地図を作っています {0:.0%}", "Drawing the map {0:.0%}")
+FAILED = both("地図を作れませんでした。", "The map could not be drawn.")
 POINTS = both("{0:,}か所", "{0:,} passages")
 COLOURED = {
     "folder": both("色: フォルダ", "Colours: folders"),
@@ -67,6 +68,8 @@ def map_page(drawing: Drawing, status: Status, seen: int = 0) -> str:
         said.append(WAITING.format(status.encoded, status.passages))
     elif drawing.share < 1:
         said.append(DRAWING.format(drawing.share))
+    elif not plane:
+        said.append(FAILED)
     if plane:
         said.insert(0, POINTS.format(len(plane.ids)))
     busy = bool(len(said) > 1 or not plane)

@@ -233,7 +233,7 @@ let layer = null; // all points as a picture: while they are moved, it is, for a
 let moved = 0; // when the view last did
 
 function dots(size, width, height) {
-  const [w, h] = [width * (1 + 2 * MARGIN), height * (1 + 2 * MARGIN)];
+  const [w, h] = [width, height].map((side) => side + 2 * Math.round(side * MARGIN)); // else it blurs
   const right = layer && layer.scale === scale && layer.x === centre[0] && layer.y === centre[1];
   const fits = layer && layer.w === w && layer.h === h && layer.fine === devicePixelRatio;
   if (!fits || !right && performance.now() > moved + SETTLED_MS) layer = picture(size, w, h);
