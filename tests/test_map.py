@@ -6,9 +6,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from chromium import needs_chromium, send, serving
 from conftest import EXAMPLE, BigramEncoder, write_notes
 from playwright.sync_api import Page, expect
-from test_chat import browser, needs_chromium, page, seeds_chat, send, serving
 from test_desk import desk, model_gate, wait_until_idle
 
 from index import build, open_store
@@ -18,7 +18,7 @@ from qa.desk import Desk, Status
 from qa.map import Drawing, Mapper
 from ui.map_page import map_page
 
-__all__ = ["browser", "desk", "model_gate", "page", "seeds_chat"]  # fixtures
+__all__ = ["desk", "model_gate"]  # fixtures
 
 TOPICS, EACH = 20, 30  # of the vectors below
 
