@@ -409,6 +409,12 @@ class Store:
             self._catch_up_vectors()
             return self._vectors.cosines(vector, ids)
 
+    def vectors(self) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+        """The ids of all passages that have their vector, (n,) and rising, and these, (n, dim)."""
+        with self._lock:
+            self._catch_up_vectors()
+            return self._vectors.vectors()
+
     def usual_cosine(self, vector: NDArray[np.float32]) -> tuple[float, float]:
         """Mean and standard deviation of a question's cosine to the passages here."""
         with self._lock:

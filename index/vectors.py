@@ -121,6 +121,14 @@ class VectorIndex:
         """The ids of all passages that have a vector here."""
         return set(_faiss().vector_to_array(self._index.id_map).tolist()) if len(self) else set()
 
+    def vectors(self) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+        """The ids of all passages that have a vector here, (n,) and rising, and these, (n, dim)."""
+        if not len(self):
+            return np.empty(0, np.int64), np.empty((0, 0), np.float32)
+        ids = _faiss().vector_to_array(self._index.id_map)
+        order = np.argsort(ids)
+        return ids[order], self._index.index.reconstruct_n(0, len(self))[order]
+
     def search(
         self, vector: NDArray[np.float32], k: int, within: Sequence[int] | None = None
     ) -> list[tuple[int, float]]:

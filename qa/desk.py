@@ -8,10 +8,12 @@ A store that is replaced, deleted or damaged meanwhile is opened again, or built
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
@@ -27,6 +29,8 @@ from index.watch import Follower, Following
 from qa.answer import Answer, ask
 from qa.citations import read_back
 from qa.hit import Hit
+from qa.map import Drawing, Mapper
+from qa.question import read_question
 from qa.similar import similar
 
 SEEDS_EXAMPLES = (
@@ -39,6 +43,8 @@ SHORT = 20  # characters of a heading that reads well in a question
 TRIED = 6  # suggestions looked at for a refusal, which takes as long as six questions
 IDLE = Following()
 FIRST_STORE_SECONDS = 10.0  # how long a question waits for the first notes of a new store
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +78,10 @@ class Desk:
         self._lock = threading.Lock()
         self._opened: Store | None = None
         self._filters: tuple[Commit, tuple[list[str], list[str]]] | None = None
+        self._questions = 0  # that are being answered
+        self._unasked = threading.Event()  # none is
+        self._unasked.set()
+        self._mapper = Mapper(self._unasked.wait)
 
     def start(self) -> None:
         """Begin to follow the notes."""
@@ -80,6 +90,7 @@ class Desk:
     def close(self) -> None:
         """Stop following, after the batch at hand, and close the store."""
         self._follower.close()
+        self._mapper.close()
         self._drop()
 
     def _drop(self) -> None:
@@ -98,12 +109,27 @@ class Desk:
         Raises:
             NotesError: there is no store to ask yet, or not any more.
         """
+        with self._answering():
+            try:
+                return self._ask(question, history, within)
+            except (StoreMissing, StoreDamaged, StoreMismatch):
+                self._drop()
+                self._follower.look()
+                return self._ask(question, history, within)
+
+    @contextmanager
+    def _answering(self) -> Iterator[None]:
+        """Keeps the map's thread waiting meanwhile."""
+        with self._lock:
+            self._questions += 1
+            self._unasked.clear()
         try:
-            return self._ask(question, history, within)
-        except (StoreMissing, StoreDamaged, StoreMismatch):
-            self._drop()
-            self._follower.look()
-            return self._ask(question, history, within)
+            yield
+        finally:
+            with self._lock:
+                self._questions -= 1
+                if not self._questions:
+                    self._unasked.set()
 
     def _ask(self, question: str, history: Sequence[str], within: Filter | None) -> Answer:
         store = self._store()
@@ -141,6 +167,27 @@ class Desk:
         except NotesError as error:
             raise LookupError(str(error)) from error
 
+    def map(self) -> Drawing:
+        """The map of the passages, as far as it is drawn; the first call begins to draw it."""
+        try:
+            return self._mapper.look(self._store(wait=False))
+        except (StoreMissing, StoreDamaged, StoreMismatch):
+            self._drop()
+            self._follower.look()
+        except NotesError as error:
+            log.info("no map: %s", error)
+        return Drawing()
+
+    def place(self, question: str) -> tuple[float, float] | None:
+        """Where a question stands on the map, among its nearest passages; None while unknown.
+
+        Raises:
+            NotesError: there is no store to ask, or its vectors are another model's.
+        """
+        store = self._store(wait=False)
+        vector = store.question_vector(read_question(question, store).text)
+        return None if vector is None else self._mapper.place(vector)
+
     def examples(self) -> list[str]:
         """Questions to begin with: for the note that comes along, else from the notes' headings."""
         if self.notes == SEEDS:
@@ -164,7 +211,8 @@ class Desk:
         near = [_about(heading) for heading in headings if len(heading) <= SHORT]
         tried = islice(dict.fromkeys([*near, *self.examples()]), TRIED)
         answered = (question for question in tried if self._answers(question, within))
-        return list(islice(answered, EXAMPLES))
+        with self._answering():
+            return list(islice(answered, EXAMPLES))
 
     def _answers(self, question: str, within: Filter | None) -> bool:
         try:

@@ -5,9 +5,11 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import BigramEncoder
+from conftest import BigramEncoder, write_notes
 
 from benchmarks import ablation, fit, jaquad, reliability
+from benchmarks import map as map_
+from index import build
 from index.notes import read_notes
 from index.passages import split
 from qa.questions import locate, read_questions
@@ -113,3 +115,13 @@ def test_a_probability_that_keeps_its_word_has_no_error() -> None:
     assert [count for count, _, _ in reliability.bins([0.0, 0.05, 1.0], [True] * 3)] == [
         2, 0, 0, 0, 0, 0, 0, 0, 0, 1
     ]  # fmt: skip
+
+
+def test_a_plane_is_judged(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    notes = {f"{n}.txt": "".join(f"・倉庫{n}の棚{m}段\n" for m in range(20)) for n in range(3)}
+    build(write_notes(tmp_path / "notes", notes), tmp_path / "store", encoder=BigramEncoder())
+    assert map_.main([str(tmp_path / "store"), "--fast"]) == 0
+    rows = capsys.readouterr().out.splitlines()[2:]
+    assert [row.split(" | ")[1] for row in rows][:2] == ["in truth", "PCA"]
+    trust = float(rows[-1].split(" | ")[3])
+    assert rows[-1].split(" | ")[1] == "index.projection" and 0.5 < trust <= 1

@@ -98,6 +98,8 @@ EVERYWHERE = (
     ("GET", "/"),
     ("HEAD", "/"),
     ("GET", "/note/" + quote("印.md")),
+    ("GET", "/map"),
+    ("GET", "/map/place?question=x"),
     ("GET", "/ui/chat.css"),
     ("GET", "/theme.css"),
     ("GET", "/gradio_api/heartbeat/abc"),

@@ -1,4 +1,4 @@
-"""What the chat's page asks for besides Gradio: notes, and what is like a passage.
+"""What the chat's page asks for besides Gradio: notes, what is like a passage, the map.
 
 Each route gives a page or a piece of one, made in the module of its name; ui/web/ shows it.
 """
@@ -8,10 +8,18 @@ from __future__ import annotations
 from pathlib import Path
 
 from fastapi import APIRouter
-from fastapi.responses import FileResponse, HTMLResponse, PlainTextResponse, Response
+from fastapi.responses import (
+    FileResponse,
+    HTMLResponse,
+    JSONResponse,
+    PlainTextResponse,
+    Response,
+)
 
+from index.errors import NotesError
 from qa.desk import Desk
 from ui.editor import editor_link
+from ui.map_page import map_page
 from ui.note_page import MISSING, note_page
 from ui.similar import similar_page
 
@@ -44,5 +52,16 @@ def routes(desk: Desk) -> APIRouter:
             return HTMLResponse(similar_page(*desk.similar(path, line)), headers=UNKEPT)
         except LookupError:
             return PlainTextResponse(MISSING, 404, headers=UNKEPT)
+
+    @router.get("/map")
+    def map_(seen: int = 0) -> Response:
+        return HTMLResponse(map_page(desk.map(), desk.status(), seen), headers=UNKEPT)
+
+    @router.get("/map/place")
+    def place(question: str) -> Response:
+        try:
+            return JSONResponse(desk.place(question), headers=UNKEPT)
+        except NotesError:
+            return JSONResponse(None, headers=UNKEPT)
 
     return router
