@@ -1,4 +1,4 @@
-"""What the chat's page asks for besides Gradio: notes, and what is like a passage.
+"""What the chat's page asks for besides Gradio: notes, what is like a passage, the notes panel.
 
 Each route gives a page or a piece of one, made in the module of its name; ui/web/ shows it.
 """
@@ -13,6 +13,7 @@ from fastapi.responses import FileResponse, HTMLResponse, PlainTextResponse, Res
 from qa.desk import Desk
 from ui.editor import editor_link
 from ui.note_page import MISSING, note_page
+from ui.notes_routes import notes_routes
 from ui.similar import similar_page
 
 WEB = Path(__file__).parent / "web"
@@ -20,8 +21,13 @@ FILES = {path.name for path in WEB.iterdir() if path.suffix in (".css", ".html",
 UNKEPT = {"Cache-Control": "no-store"}  # a browser's cache would be one more copy of the notes
 
 
-def routes(desk: Desk) -> APIRouter:
-    """The routes over one desk's notes."""
+def routes(desk: Desk, *, may_write: bool = False) -> APIRouter:
+    """The routes over one desk's notes.
+
+    Args:
+        desk: whose notes.
+        may_write: whether the page may put new notes into the folder, and rebuild the index.
+    """
     router = APIRouter(default_response_class=HTMLResponse)
 
     @router.get("/ui/{name}")
@@ -45,4 +51,5 @@ def routes(desk: Desk) -> APIRouter:
         except LookupError:
             return PlainTextResponse(MISSING, 404, headers=UNKEPT)
 
+    router.include_router(notes_routes(desk, may_write=may_write))
     return router
