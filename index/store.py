@@ -465,17 +465,16 @@ class Store:
         """Bring the keyword index to the store's state, whoever changed it.
 
         What another process has stamped is searched at once. While it is still at it, what is
-        held already goes on answering.
+        held already of this store goes on answering.
         """
         if self._keywords_are_current():
             return
         opened = self._open_keywords()
         if opened and self._keywords_are_current():
             return
-        with (
-            refused_writes(self.folder),
-            self._catching_up(wait=self._keywords.stamp is None) as granted,
-        ):
+        held = self._keywords.stamp  # of a store that was replaced, it answers nothing any more
+        of_this = held is not None and held.commit.store == self.commit.store
+        with refused_writes(self.folder), self._catching_up(wait=not of_this) as granted:
             if not granted:
                 return
             made_by = tokenizer_fingerprint()

@@ -3,6 +3,7 @@
 import http.client
 import os
 import shutil
+import socket
 import subprocess
 import sys
 import time
@@ -20,6 +21,7 @@ from playwright.sync_api import Page, expect
 from starlette.testclient import TestClient
 from test_chat import browser, desk_chat, needs_chromium, page, send, serving
 
+import app
 import index.encoder
 import index.folder
 import index.inbox
@@ -267,6 +269,28 @@ def test_a_chat_that_others_can_open_changes_nothing(desk: Desk, notes: Path) ->
     assert not desk.status().following.rebuilding
 
 
+@pytest.mark.parametrize(
+    ("host", "password", "may"),
+    [("127.0.0.1", "", True), ("0.0.0.0", "", False), ("0.0.0.0", "ひらけゴマ", True)],
+)
+def test_who_may_change_anything(
+    notes: Path, monkeypatch: pytest.MonkeyPatch, host: str, password: str, may: bool
+) -> None:
+    told: list[bool] = []
+    monkeypatch.setattr("app.Desk.start", lambda desk: None)
+    monkeypatch.setattr("uvicorn.Server.run", lambda server, sockets: None)
+    monkeypatch.setattr(
+        app, "routes", lambda desk, *, may_write: told.append(may_write) or routes(desk)
+    )
+    if password:
+        monkeypatch.setenv("KIKIGAKI_USER", "太郎")
+        monkeypatch.setenv("KIKIGAKI_PASSWORD", password)
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    assert app.main(["--notes", str(notes), "--host", host, "--port", str(port)]) == 0
+    assert told == [may]
+
+
 def test_rebuilding_reads_everything_again_and_goes_on_answering(
     desk: Desk, notes: Path, encoder: BigramEncoder
 ) -> None:
@@ -345,6 +369,17 @@ def test_a_dropped_note_is_answered_from(
         "猫 (2).md",
     }
 
+    page.evaluate(
+        """() => {  // a folder, as Chromium gives one
+          const [folder] = [new File([], "下書き")];
+          const item = { kind: "file", getAsFile: () => folder,
+            webkitGetAsEntry: () => ({ isDirectory: true }) };
+          const event = new Event("drop", { bubbles: true, cancelable: true });
+          event.dataTransfer = { types: ["Files"], items: [item], files: [folder] };
+          document.body.dispatchEvent(event);
+        }"""
+    )
+    expect(given).to_contain_text("下書き フォルダは入れられません")
     with page.expect_file_chooser() as chooser:
         side.get_by_text("ファイルを選ぶ").click()
     chooser.value.set_files(

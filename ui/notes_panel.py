@@ -36,11 +36,6 @@ DROP = both(
     "ここに限らず、画面のどこにでもファイルを離せます。",
     "Files can be dropped anywhere on the page.",
 )
-NO_FOLDERS = both(
-    "フォルダは入れられません。中のファイルを選んで離してください。",
-    "A folder cannot be dropped: drop the files in it.",
-)
-UNSENT = both("送れませんでした。もう一度試してください。", "Not sent; try again.")
 
 
 def status_html(status: Status) -> str:
@@ -83,11 +78,7 @@ def notes_panel(desk: Desk, new: Sequence[str], same: Sequence[str], *, refused:
         "notes-list": _list(desk.newest(LISTED), status.notes),
     }
     drawn = "".join(f'<section id="{name}">{drawn}</section>' for name, drawn in sections.items())
-    templates = (
-        f'<template class="no-folders">{NO_FOLDERS}</template>'
-        f'<template class="unsent">{UNSENT}</template>'
-    )
-    return f'<h1>{TITLE}</h1><main data-largest="{rules.MAX_BYTES}">{drawn}{templates}</main>'
+    return f'<h1>{TITLE}</h1><main data-largest="{rules.MAX_BYTES}">{drawn}</main>'
 
 
 def _doing(status: Status) -> str:

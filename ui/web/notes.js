@@ -3,6 +3,7 @@
 import { fetched, show, side } from "/ui/side.js";
 
 const LOOK = 1000; // ms between two looks at how the index stands
+const SHOWN = 50; // names that fit an address, however long each is
 const kept = []; // notes put in from this page: {path, same}
 const said = []; // elements: why others were not, and what is on its way
 let main = null; // what the panel shows while it is open
@@ -36,8 +37,11 @@ async function open(from) {
 async function look() {
   clearTimeout(timer);
   if (side.shown !== "notes") return;
-  const [, found] = document.hidden ? [] : await fetchPanel();
+  const [page, found] = document.hidden ? [] : await fetchPanel();
   if (side.shown !== "notes") return;
+  if (found && !main.matches("main")) return open(null); // the server is back
+  const state = main.querySelector("#notes-state");
+  if (page && !found && state) redraw(state, page); // it is away, and says so
   for (const next of found?.querySelectorAll("section") ?? []) {
     const section = main.querySelector(`#${next.id}`);
     if (section && drawn.get(section) !== next.innerHTML) redraw(section, next);
@@ -84,8 +88,8 @@ async function give(files, from) {
     line.append(name, " …");
     said.push(line);
     tell();
-    const refused = folder ? ".no-folders" : await put(file, line);
-    if (refused) line.replaceChildren(name, " ", main.querySelector(refused).content.cloneNode(true));
+    const refused = folder ? "no-folders" : await put(file, line);
+    if (refused) line.replaceChildren(name, " ", document.getElementById(refused).content.cloneNode(true));
     line.classList.add("notice");
     await look();
   }
@@ -102,12 +106,13 @@ async function put(file, line) {
       said.splice(said.indexOf(line), 1);
       line.remove();
       kept.push({ path: text, same: answer.status === 200 });
+      if (kept.length > SHOWN) kept.shift();
     } else {
       line.textContent = text;
     }
     return "";
   } catch {
-    return ".unsent";
+    return "unsent";
   }
 }
 
