@@ -15,11 +15,12 @@ from pathlib import Path
 from urllib.parse import quote, urlsplit
 
 import pytest
+from chromium import needs_chromium, send, serving
 from conftest import NOTES, ROOT, BigramEncoder, write_notes
 from fastapi import FastAPI
 from playwright.sync_api import Page, expect
 from starlette.testclient import TestClient
-from test_chat import browser, desk_chat, needs_chromium, page, send, serving
+from test_chat import desk_chat
 
 import app
 import index.encoder
@@ -31,7 +32,7 @@ from index.inbox import Kept, NotKept, arriving
 from qa.desk import Desk
 from ui.routes import routes
 
-__all__ = ["browser", "desk_chat", "page"]  # fixtures of the chat's tests
+__all__ = ["desk_chat"]  # a fixture of the chat's tests
 
 
 def keep(folder: Path, name: str, content: bytes = b"text", modified: float = 0.0) -> Kept:
