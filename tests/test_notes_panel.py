@@ -398,6 +398,7 @@ def test_the_panel_is_kept_current_and_rebuilds(
     address, folder = desk_chat
     write_notes(folder, {"絵.png": "PNG", "空.md": ""})
     page.goto(address)
+    expect(page.locator("#open-notes")).to_be_visible()  # its scripts are there
     page.locator("#status .open-notes").press("Enter")
     listed = page.locator("#skipped li")
     expect(listed).to_have_text(
