@@ -22,7 +22,8 @@ from index.settings import notes_folder, store_folder
 from index.terminal import whole_number, writable
 from qa.desk import Desk
 from ui.door import is_loopback, login
-from ui.render import Turn, messages, skipped_html, status_html
+from ui.notes_panel import status_html
+from ui.render import Turn, messages
 from ui.routes import routes
 from ui.server import chat_server, listen
 
@@ -94,15 +95,13 @@ def build_page(desk: Desk) -> "gr.Blocks":
         now = desk.status()
         offers, dropdowns = narrowing.offered(desk.filters(), seen, folder, tags)
         seconds = BUSY_SECONDS if now.following.busy else IDLE_SECONDS
-        return [status_html(now), skipped_html(now), gr.Timer(seconds), offers, *dropdowns]
+        return [status_html(now), gr.Timer(seconds), offers, *dropdowns]
 
     page = gr.Blocks(title="聞き書き kikigaki", analytics_enabled=False, fill_height=True)
     with page:
         # Markdown, not gr.HTML, which evaluates its template in the browser and so needs eval.
         gr.Markdown(INTRO, elem_id="intro")
-        # Two, because the second is drawn anew only when it changes, and stays open meanwhile.
         line = gr.Markdown(status_html(desk.status()), elem_id="status", latex_delimiters=[])
-        skipped = gr.Markdown(skipped_html(desk.status()), elem_id="skipped", latex_delimiters=[])
         chat = gr.Chatbot(
             elem_id="chat",
             show_label=False,
@@ -142,7 +141,7 @@ def build_page(desk: Desk) -> "gr.Blocks":
         chosen = chat.example_select(choose, given, drawn, **queued)
         box.stop(stop, asked, [chat, box, asked], cancels=[sent, chosen], queue=False, **aside)
         chat.clear(list, outputs=asked, **aside)
-        polled = [line, skipped, timer, offers, *narrowing.choices]
+        polled = [line, timer, offers, *narrowing.choices]
         for event in (page.load, timer.tick, sent.then, chosen.then):
             event(refresh, [offers, *narrowing.choices], polled, queue=False, **aside)
     return page
@@ -176,7 +175,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         desk.start()
         server = chat_server(
             lambda: build_page(desk),
-            routes(desk),
+            routes(desk, may_write=bool(secret) or is_loopback(options.host)),
             options.host,
             secret,
         )

@@ -16,6 +16,7 @@ import math
 import os
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, NamedTuple
@@ -42,6 +43,7 @@ TEXTS_A_BATCH = 32  # encoded between two commits: some 3 s of work that a kill 
 TEXTS_A_ROUND = 2_048  # looked up at once: finding what lacks a vector reads the whole table
 FRESHEN_SECONDS = 2.0  # what a question may spend on reading notes before it is answered
 MENDING_SECONDS = 60.0  # how long to wait for another process before a damaged store is set aside
+STEP_SECONDS = 10.0  # how long to wait for the batch at hand before a store is emptied
 NAMED = 5  # changed notes that a report names
 
 BUSY = (
@@ -205,6 +207,25 @@ def update_notes(
         return _Reading(store, folder, progress or _silent, stopped).run(rebuild=rebuild)
     finally:
         lock.release()
+
+
+def start_over(store: StoreWriter, folder: Path) -> bool:
+    """Forget everything, for `update_notes` to read again; False while others are at the store.
+
+    Raises:
+        NotesFolderError: the notes folder is missing or unreadable; the store is kept.
+    """
+    check_folder(folder)
+    locks = store.writing(), store.encoding()
+    store.counts()  # raises where the store is gone: the locks would make its folder anew
+    with ExitStack() as held:
+        for lock in locks:
+            if not _acquire(lock, STEP_SECONDS):
+                return False
+            held.callback(lock.release)
+        store.must_be_of(folder)
+        store.clear(folder)
+    return True
 
 
 def encode(

@@ -135,6 +135,26 @@ def check_folder(folder: Path) -> Path:
     return found
 
 
+def why_not(folder: Path, name: str) -> str:
+    """Why a new file of this name, right in the folder, would not be read; empty if it would.
+
+    The same rules that `scan` goes by, those that it applies in silence included.
+    """
+    suffix = Path(name).suffix.lower()
+    if suffix not in SUFFIXES:
+        return _not_read(suffix)
+    if name.startswith("."):
+        return "隠しファイルは読みません (hidden files are not read)"
+    if TEMPORARY.fullmatch(name):
+        return "一時ファイルの名前なので読みません (named like a temporary file, so not read)"
+    ignored = None
+    if (folder / IGNORE_FILE).exists():
+        ignored = _read_ignored(folder, "", None, [])
+    if ignored and ignored(name):
+        return f"{IGNORE_FILE} が除いている名前なので読みません (left out by that file)"
+    return ""
+
+
 def real(path: Path) -> Path:
     """A path made absolute and rid of links, as far as it exists; unlike resolve, never raises."""
     return Path(os.path.realpath(path))
@@ -225,7 +245,7 @@ def _check_name(path: str, entry: os.DirEntry[str], root: Path) -> None:
             raise Unreadable("隠しファイルへのリンク (link to a hidden file)")
     suffix = os.path.splitext(path)[1].lower()  # noqa: PTH122
     if suffix not in SUFFIXES:
-        raise Unreadable(f"対応していない形式 {suffix or '(拡張子なし)'} (format not read)")
+        raise Unreadable(_not_read(suffix))
 
 
 def _check_stat(info: os.stat_result) -> None:
@@ -235,6 +255,10 @@ def _check_stat(info: os.stat_result) -> None:
         raise Unreadable("空のファイル (empty)")
     if info.st_size > MAX_BYTES:
         raise Unreadable(too_large())
+
+
+def _not_read(suffix: str) -> str:
+    return f"対応していない形式 {suffix or '(拡張子なし)'} (format not read)"
 
 
 def too_large() -> str:

@@ -71,6 +71,15 @@ class Counts(NamedTuple):
     encoded: int  # passages that have their vector
 
 
+class ListedNote(NamedTuple):
+    """What a list of notes shows of one."""
+
+    path: str
+    title: str
+    day: str  # yyyy-mm-dd: what the note says, else when its file was written
+    tags: tuple[str, ...]
+
+
 @dataclass(frozen=True, slots=True)
 class KnownNote:
     """What the store remembers of a note's file, to tell whether it changed."""
@@ -243,6 +252,16 @@ class Store:
         with self._db.reading() as db:
             row = db.execute("SELECT sha256 FROM notes WHERE path = ?", (path,)).fetchone()
         return str(row[0]) if row else ""
+
+    def newest(self, limit: int) -> list[ListedNote]:
+        """Up to limit notes, those of the latest day first, and of a day those written last."""
+        with self._db.reading() as db:
+            rows = db.execute(
+                f"SELECT path, title, {_DATE} AS day, tags FROM notes"
+                " ORDER BY day DESC, mtime_ns DESC, path LIMIT ?",
+                (limit,),
+            ).fetchall()
+        return [ListedNote(path, title, day, tuple(_list(tags))) for path, title, day, tags in rows]
 
     def notes_within(self, notes: Filter) -> list[str]:
         """The paths of all notes that a filter admits, sorted."""
@@ -452,17 +471,16 @@ class Store:
         """Bring the keyword index to the store's state, whoever changed it.
 
         What another process has stamped is searched at once. While it is still at it, what is
-        held already goes on answering.
+        held already of this store goes on answering.
         """
         if self._keywords_are_current():
             return
         opened = self._open_keywords()
         if opened and self._keywords_are_current():
             return
-        with (
-            refused_writes(self.folder),
-            self._catching_up(wait=self._keywords.stamp is None) as granted,
-        ):
+        held = self._keywords.stamp  # of a store that was replaced, it answers nothing any more
+        of_this = held is not None and held.commit.store == self.commit.store
+        with refused_writes(self.folder), self._catching_up(wait=not of_this) as granted:
             if not granted:
                 return
             made_by = tokenizer_fingerprint()

@@ -19,12 +19,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from index.build import (
+    BUSY,
     BuildReport,
     Stage,
     Update,
     build_report,
     encode,
     open_writer,
+    start_over,
     update_notes,
 )
 from index.encoder import Encoder, load_encoder
@@ -55,6 +57,7 @@ class Following:
     error: str = ""  # why the last pass ended early, or what it lacked
     changed: float = 0.0  # when the last change of a note was taken in, in seconds since 1970
     names: tuple[str, ...] = ()  # the first few notes that it was about
+    rebuilding: bool = False  # everything is being read again, as was asked for
 
 
 class Follower:
@@ -87,6 +90,7 @@ class Follower:
         self._stop = threading.Event()
         self._look = threading.Event()  # asks for a pass without a notice
         self._missing = threading.Event()  # asks for encoding
+        self._rebuild = threading.Event()  # asks for everything to be read again, until it is
         self._reading = False
         self._encoding = False
         self._state = Following()
@@ -131,11 +135,18 @@ class Follower:
         """Look at the folder, and at the store, as soon as possible."""
         self._look.set()
 
+    def rebuild(self) -> None:
+        """Read and encode everything again; asked for while that is under way, nothing more."""
+        self._rebuild.set()
+        self.look()
+
     @property
     def state(self) -> Following:
         """How things stand."""
         error = "\n".join(filter(None, [self._state.error, self._missing_remark]))
-        return replace(self._state, busy=self._reading or self._encoding, error=error)
+        rebuilding = self._rebuild.is_set()
+        busy = self._reading or self._encoding or rebuilding
+        return replace(self._state, busy=busy, error=error, rebuilding=rebuilding)
 
     # ── notes ─────────────────────────────────────────────────────────────────────────────────
 
@@ -198,9 +209,7 @@ class Follower:
         started = time.monotonic()
         try:
             writer, mended = self._open()
-            update = update_notes(
-                writer, self.notes, progress=self._read, wait_seconds=0, stopped=self._stop.is_set
-            )
+            update = self._update(writer)
             if update is None:  # another process is at it, and its work shows here too
                 return False
             counts = writer.counts()
@@ -229,6 +238,19 @@ class Follower:
             self._told(build_report(update, counts, 0, started, remarks))
         return True
 
+    def _update(self, writer: StoreWriter) -> Update | None:
+        """Read what changed, or everything if that was asked for; None when others are at it."""
+        rebuild = self._rebuild.is_set()
+        if rebuild and not start_over(writer, self.notes):
+            self._failed(BUSY)
+            return None
+        update = update_notes(
+            writer, self.notes, progress=self._read, wait_seconds=0, stopped=self._stop.is_set
+        )
+        if rebuild and update:
+            self._rebuild.clear()
+        return update
+
     def _failed(self, error: str) -> None:
         if error != self._state.error:  # tried every RETRY_SECONDS, told once
             log.warning("%s", error)
@@ -250,6 +272,10 @@ class Follower:
                 self._writer.close()
                 self._writer = None
 
+    def _no_longer(self) -> bool:
+        """Whether encoding is to end: the follower is closed, or the store about to be emptied."""
+        return self._stop.is_set() or self._rebuild.is_set()
+
     # ── vectors ───────────────────────────────────────────────────────────────────────────────
 
     def _encode(self) -> None:
@@ -263,7 +289,7 @@ class Follower:
             self._encoding = True
             started = time.monotonic()
             try:
-                encoded, remarks = encode(writer, self._encoder, stopped=self._stop.is_set)
+                encoded, remarks = encode(writer, self._encoder, stopped=self._no_longer)
                 self._missing_remark = "\n".join(remarks)
                 if encoded:
                     self._told(build_report(Update(), writer.counts(), encoded, started, remarks))

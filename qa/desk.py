@@ -13,7 +13,7 @@ import threading
 import time
 import unicodedata
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
@@ -21,10 +21,11 @@ from pathlib import Path
 from index.errors import NotesError, StoreDamaged, StoreMismatch, StoreMissing
 from index.filters import Filter
 from index.folder import Skipped, real
+from index.inbox import Arriving, arriving
 from index.notes import Note
 from index.settings import SEEDS
 from index.stamp import Commit
-from index.store import Store, open_store
+from index.store import ListedNote, Store, open_store
 from index.watch import Follower, Following
 from qa.answer import Answer, ask
 from qa.citations import read_back
@@ -57,6 +58,8 @@ class Status:
     skipped: tuple[Skipped, ...] = ()
     following: Following = IDLE
     error: str = ""  # what is wrong, for the reader; empty when nothing
+    model: str = ""  # what the vectors come from, as it calls itself; empty before the first
+    changed: float = 0.0  # when the store was last written, in seconds since 1970
 
 
 def _about(heading: str) -> str:
@@ -237,10 +240,37 @@ class Desk:
         try:
             store = self._store(wait=False)
             counts, skipped = store.counts(), tuple(store.skipped())
+            model, changed = store.encoder_name, store.changed
         except NotesError as error:
             said = following.error or ("" if following.busy else str(error))
             return Status(following=following, error=said)
-        return Status(*counts, skipped=skipped, following=following, error=following.error)
+        return Status(*counts, skipped, following, following.error, model, changed)
+
+    def newest(self, limit: int) -> list[ListedNote]:
+        """Up to limit indexed notes, the latest first; none while there is no store."""
+        try:
+            return self._store(wait=False).newest(limit)
+        except NotesError:
+            return []
+
+    def known(self, path: str) -> bool:
+        """Whether a note is indexed."""
+        try:
+            return self._store(wait=False).note_file(path) is not None
+        except NotesError:
+            return False
+
+    def arriving(self, name: str) -> AbstractContextManager[Arriving]:
+        """A new note on its way into the folder; see `index.inbox.arriving`."""
+        return arriving(self.notes, name)
+
+    def look(self) -> None:
+        """Look for new notes as soon as possible."""
+        self._follower.look()
+
+    def rebuild(self) -> None:
+        """Read and encode all notes again, in the background; see `status`."""
+        self._follower.rebuild()
 
     def _store(self, *, wait: bool = True) -> Store:
         """The store, opened again where it was made anew; soon, if it is only being made."""

@@ -46,7 +46,7 @@ def serving(desk: Desk | Asked, login: bytes = b"") -> Iterator[str]:
 
     def run() -> None:  # made there too: Playwright keeps an event loop running in this thread
         build_page = partial(app.build_page, desk)
-        servers.append(chat_server(build_page, routes(desk), "127.0.0.1", login))
+        servers.append(chat_server(build_page, routes(desk, may_write=True), "127.0.0.1", login))
         servers[0].run(sockets=[listener])
 
     thread = threading.Thread(target=run)

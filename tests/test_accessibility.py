@@ -1,6 +1,5 @@
 """What axe-core, a keyboard and a ruler say of the chat, in both themes and on a phone."""
 
-
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from chromium import needs_chromium, send

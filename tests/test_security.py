@@ -108,6 +108,10 @@ EVERYWHERE = (
     ("POST", "/gradio_api/run/predict"),
     ("OPTIONS", "/gradio_api/queue/join"),
     ("POST", "/gradio_api/upload"),
+    ("GET", "/notes"),
+    ("PUT", "/notes/" + quote("新しい.md")),
+    ("OPTIONS", "/notes/" + quote("新しい.md")),
+    ("POST", "/rebuild"),
 )
 
 

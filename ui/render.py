@@ -7,19 +7,15 @@ Content-Security-Policy only stand behind it.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
-from pathlib import PurePosixPath
 from typing import Any
 
 from index.passages import Passage
 from qa import Answer, Citation, Hit
 from qa.answer import NOT_FOUND
-from qa.desk import Status
 from ui.cards import card, source
 from ui.html import both, safe
 
 SHOWN = 1000  # characters of a question repeated in the chat, so that a pasted book stays readable
-LISTED = 20  # skipped files named under the status line; python -m index names them all
 WAIT = both("ノートを見ています…", "Looking at the notes…")
 STOPPED = both("止めました。", "Stopped.")
 SORRY = both(
@@ -134,39 +130,6 @@ def _holder(cited: Citation, answer: Answer) -> Hit:
 
 def _short(question: str) -> str:
     return question[:SHOWN] + ("…" if len(question) > SHOWN else "")
-
-
-def status_html(status: Status) -> str:
-    """What is indexed, how far the search by meaning has come, the last change, what is wrong."""
-    line = f"ノート {status.notes:,}件 ・ 箇所 {status.passages:,}件"
-    following = status.following
-    if following.busy and not status.passages:
-        line = "ノートを読んでいます…"
-    elif following.unread > 1:
-        line += f" ・ 読んでいる途中 残り {following.unread:,}件"
-    elif status.encoded < status.passages:
-        line += f" ・ 意味検索の準備中 {status.encoded:,}/{status.passages:,}"
-    elif following.busy:  # the model is loading
-        line += " ・ 意味検索の準備中"
-    line = f"<span>{line}</span>"
-    if following.changed:
-        when = datetime.fromtimestamp(following.changed).astimezone()
-        day = "" if when.date() == datetime.now().astimezone().date() else f"{when:%Y-%m-%d} "
-        name = PurePosixPath(following.names[0]).name if following.names else ""
-        more = " ほか" if len(following.names) > 1 else ""
-        line += f"<span>最後の変更 {day}{when:%H:%M} <bdi>{safe(name)}</bdi>{more}</span>"
-    error = f'<p class="notice">{safe(status.error)}</p>' if status.error else ""
-    return f'<p role="status">{line}</p>{error}'
-
-
-def skipped_html(status: Status) -> str:
-    """What was not read, and why; empty when everything was."""
-    items = "".join(
-        f"<li>{safe(item.path)}: {safe(item.reason)}</li>" for item in status.skipped[:LISTED]
-    )
-    more = "<li>…</li>" if len(status.skipped) > LISTED else ""
-    summary = f"<summary>読まなかったもの {len(status.skipped):,}件</summary>"
-    return f"<details>{summary}<ul>{items}{more}</ul></details>" if items else ""
 
 
 def warning_html(wrong: Sequence[str]) -> str:

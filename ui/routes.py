@@ -1,4 +1,4 @@
-"""What the chat's page asks for besides Gradio: notes, what is like a passage, the map.
+"""What the chat's page asks for besides Gradio: notes, what is like a passage, panel and map.
 
 Each route gives a page or a piece of one, made in the module of its name; ui/web/ shows it.
 """
@@ -21,6 +21,7 @@ from qa.desk import Desk
 from ui.editor import editor_link
 from ui.map_page import map_page
 from ui.note_page import MISSING, note_page
+from ui.notes_routes import notes_routes
 from ui.similar import similar_page
 
 WEB = Path(__file__).parent / "web"
@@ -28,8 +29,13 @@ FILES = {path.name for path in WEB.iterdir() if path.suffix in (".css", ".html",
 UNKEPT = {"Cache-Control": "no-store"}  # a browser's cache would be one more copy of the notes
 
 
-def routes(desk: Desk) -> APIRouter:
-    """The routes over one desk's notes."""
+def routes(desk: Desk, *, may_write: bool = False) -> APIRouter:
+    """The routes over one desk's notes.
+
+    Args:
+        desk: whose notes.
+        may_write: whether the page may put new notes into the folder, and rebuild the index.
+    """
     router = APIRouter(default_response_class=HTMLResponse)
 
     @router.get("/ui/{name}")
@@ -64,4 +70,5 @@ def routes(desk: Desk) -> APIRouter:
         except NotesError:
             return JSONResponse(None, headers=UNKEPT)
 
+    router.include_router(notes_routes(desk, may_write=may_write))
     return router

@@ -33,9 +33,12 @@ FONTS = ["Noto Sans JP", "Noto Sans CJK JP", "Hiragino Sans", "Yu Gothic UI", "s
 HEAD = "".join(
     [
         f'<link rel="stylesheet" href="/ui/{name}.css">'
-        for name in ("colours", "chat", "cards", "side", "lines", "map")
+        for name in ("colours", "chat", "cards", "side", "lines", "map", "notes")
     ]
-    + [f'<script type="module" src="/ui/{name}.js"></script>' for name in ("chat", "source", "map")]
+    + [
+        f'<script type="module" src="/ui/{name}.js"></script>'
+        for name in ("chat", "source", "map", "notes")
+    ]
 )
 
 

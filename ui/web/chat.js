@@ -53,17 +53,14 @@ addEventListener("keydown", (event) => {
   if (composing && event.key === "Enter" && event.target.matches?.("#filter input")) event.stopImmediatePropagation();
 }, true);
 
-// What the timer draws anew keeps its state: the list of what was not read stays open, and in focus. And
-// Gradio's folding row does not say whether it is open.
-let listOpen = false, listFocused = false;
-addEventListener("toggle", (event) => {
-  if (event.target.matches("#skipped details")) listOpen = event.target.open;
-}, true);
-addEventListener("focusin", (event) => { listFocused = event.target.matches("#skipped summary"); });
+// The button in the status line, which the timer draws anew, keeps the focus. And Gradio's folding row does
+// not say whether it is open.
+let statusFocused = false;
+addEventListener("focusin", (event) => { statusFocused = event.target.matches("#status button"); });
 new MutationObserver(() => {
-  const list = document.querySelector("#skipped details");
-  if (list && listOpen && !list.open) list.open = true;
-  if (list && listFocused && document.activeElement === document.body) list.firstChild.focus({ preventScroll: true });
+  if (statusFocused && document.activeElement === document.body) {
+    document.querySelector("#status button")?.focus({ preventScroll: true });
+  }
   const row = document.querySelector("#filter .label-wrap");
   row?.setAttribute("aria-expanded", row.classList.contains("open"));
 }).observe(document, { childList: true, subtree: true, attributeFilter: ["class"] });
