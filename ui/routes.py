@@ -6,14 +6,17 @@ Each route gives a page or a piece of one, made in the module of its name; ui/we
 from __future__ import annotations
 
 from pathlib import Path
+from urllib.parse import quote
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Request
 from fastapi.responses import FileResponse, HTMLResponse, PlainTextResponse, Response
 
 from qa.desk import Desk
 from ui.editor import editor_link
+from ui.export import file_name, markdown
 from ui.note_page import MISSING, note_page
 from ui.similar import similar_page
+from ui.turns import read_talk
 
 WEB = Path(__file__).parent / "web"
 FILES = {path.name for path in WEB.iterdir() if path.suffix in (".css", ".html", ".js")}
@@ -44,5 +47,12 @@ def routes(desk: Desk) -> APIRouter:
             return HTMLResponse(similar_page(*desk.similar(path, line)), headers=UNKEPT)
         except LookupError:
             return PlainTextResponse(MISSING, 404, headers=UNKEPT)
+
+    @router.post("/export")
+    async def export(request: Request, words: str = "ja") -> Response:
+        turns = read_talk((await request.body()).decode("utf-8", "replace"))
+        name = f"attachment; filename*=UTF-8''{quote(file_name(turns))}"
+        headers = {"Content-Disposition": name, **UNKEPT}
+        return Response(markdown(turns, words), media_type="text/markdown", headers=headers)
 
     return router
