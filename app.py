@@ -33,10 +33,10 @@ if TYPE_CHECKING:
     import gradio as gr
 
 ENGLISH = "Answers with the exact lines of your notes."
-JAPANESE = f'ノートに書いてある行を、そのまま引いて答えます。<span lang="en">{ENGLISH}</span>'
+JAPANESE = f'ノートに書いてある行を、そのまま引いて答えます。 <span lang="en">{ENGLISH}</span>'
 INTRO = f"<h1>聞き書き <small>kikigaki</small></h1><p>{both(JAPANESE, ENGLISH)}</p>"
 ASK = both("ノートに聞きたいことを書いてください", "Ask what your notes may say")
-KEYS = both("Enterで送る ・ Shift+Enterで改行", "Enter sends ・ Shift+Enter breaks the line")
+KEYS = both("Enterで送る ・ Shift+Enterで改行", "Enter sends, Shift+Enter breaks the line")
 HINT = f"{ASK}\n\n<small>{KEYS}</small>"
 # The button of the question box, idle and while a question is being asked.
 SEND: dict[str, Any] = {"submit_btn": "送る", "stop_btn": False}

@@ -47,7 +47,7 @@ class Turn:
     answer: Answer | None = None
     error: str = ""
     stopped: bool = False
-    suggestions: Sequence[str] = ()  # questions that the notes do answer, beside a refusal
+    suggestions: tuple[str, ...] = ()  # questions that the notes do answer, beside a refusal
     when: float = 0.0  # it was asked, in seconds since 1970
     restored: bool = False  # kept by the browser from before: what it quotes was so then
 

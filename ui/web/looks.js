@@ -36,6 +36,9 @@
   colour();
   speak(kept("words") === "en" ? "en" : "ja");
   dark.addEventListener("change", colour);
+  new MutationObserver(() => { // Gradio names the browser's language there
+    if (root.lang !== root.dataset.words) root.lang = root.dataset.words;
+  }).observe(root, { attributeFilter: ["lang"] });
   addEventListener("DOMContentLoaded", () => {
     colour();
     new MutationObserver(() => {

@@ -8,7 +8,7 @@ const ENGLISH = {
 const BESIDE = /^[^()]*[\u3040-\u30ff\u4e00-\u9fff][^()]* \(([^()]+)\)$/;
 const NAMES = ["title", "aria-label", "placeholder"];
 // Where Gradio writes our labels. Notes are elsewhere, and are left as they are.
-const LABELS = "#question button, #filter .label-wrap, #filter [data-testid=block-info], #filter-clear";
+const LABELS = "#question button, [data-testid=block-info]:not(#talk *), #filter .label-wrap, #filter-clear";
 const shown = new WeakMap(); // of a text or an attribute: the Japanese, and the English put for it
 
 function english(text) {
