@@ -94,9 +94,6 @@ def build_page(desk: Desk) -> "gr.Blocks":
         async for drawing in respond(example.value["text"], turns, *fields):
             yield drawing
 
-    def stop(turns: list[Turn]) -> dict[Any, Any]:
-        return drawn(stopped(turns), SEND)
-
     def refresh(seen: Offered, folder: str | None, tags: list[str]) -> list[Any]:
         now = desk.status()
         offers, dropdowns = narrowing.offered(desk.filters(), seen, folder, tags)
@@ -151,7 +148,7 @@ def build_page(desk: Desk) -> "gr.Blocks":
         sent = box.submit(respond, [box, *given], [*state, *narrowing.line], **queued)
         chosen = chat.example_select(choose, given, [*state, *narrowing.line], **queued)
         ending: dict[str, Any] = {"cancels": [sent, chosen], "queue": False, **aside}
-        box.stop(stop, asked, state, **ending)
+        box.stop(lambda turns: drawn(stopped(turns), SEND), asked, state, **ending)
         talk.change(lambda kept: drawn(read_talk(kept), SEND), talk, state, **ending)
         polled = [line, skipped, timer, offers, *narrowing.choices]
         for event in (page.load, timer.tick, sent.then, chosen.then):

@@ -12,7 +12,8 @@ from datetime import datetime
 
 from index.passages import Passage
 from qa import Answer, Citation
-from qa.answer import NOT_FOUND, place
+from qa.answer import NOT_FOUND
+from qa.citations import place
 from qa.show import reason
 from ui.render import Turn
 
