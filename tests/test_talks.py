@@ -448,6 +448,7 @@ def test_english_is_kept_and_says_everything(page: Page, chat: str) -> None:
     page.keyboard.press("Escape")
     page.click("#words")
     expect(page.get_by_role("button", name="送る")).to_be_visible()
+    page.locator("#filter .label-wrap").click()
     expect(page.get_by_label("ファイル名 (file name)")).to_be_visible()
 
 
