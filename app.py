@@ -11,6 +11,7 @@ import asyncio
 import logging
 import os
 import sys
+import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -22,18 +23,22 @@ from index.settings import notes_folder, store_folder
 from index.terminal import whole_number, writable
 from qa.desk import Desk
 from ui.door import is_loopback, login
+from ui.html import both
 from ui.notes_panel import status_html
 from ui.render import Turn, messages
 from ui.routes import routes
 from ui.server import chat_server, listen
+from ui.turns import read_talk, record, stopped
 
 if TYPE_CHECKING:
     import gradio as gr
 
-INTRO = """<h1>聞き書き <small>kikigaki</small></h1>
-<p>ノートに書いてある行を、そのまま引いて答えます。
-<span lang="en">Answers with the exact lines of your notes.</span></p>"""
-HINT = "ノートに聞きたいことを書いてください\n\n<small>Enterで送る ・ Shift+Enterで改行</small>"
+ENGLISH = "Answers with the exact lines of your notes."
+JAPANESE = f'ノートに書いてある行を、そのまま引いて答えます。 <span lang="en">{ENGLISH}</span>'
+INTRO = f"<h1>聞き書き <small>kikigaki</small></h1><p>{both(JAPANESE, ENGLISH)}</p>"
+ASK = both("ノートに聞きたいことを書いてください", "Ask what your notes may say")
+KEYS = both("Enterで送る ・ Shift+Enterで改行", "Enter sends, Shift+Enter breaks the line")
+HINT = f"{ASK}\n\n<small>{KEYS}</small>"
 # The button of the question box, idle and while a question is being asked.
 SEND: dict[str, Any] = {"submit_btn": "送る", "stop_btn": False}
 STOP: dict[str, Any] = {"submit_btn": False, "stop_btn": "止める"}
@@ -54,6 +59,11 @@ def build_page(desk: Desk) -> "gr.Blocks":
 
     from ui.filter_row import FilterRow, Offered, read_fields
 
+    def drawn(now: list[Turn], button: dict[str, Any], *text: str) -> dict[Any, Any]:
+        """The chat as it is now, kept in the browser too, and the question box."""
+        kept = gr.Textbox(label=record(now))
+        return {chat: messages(now), asked: now, talk: kept, box: gr.Textbox(*text, **button)}
+
     async def respond(
         question: str, turns: list[Turn], *fields: object
     ) -> AsyncIterator[dict[Any, Any]]:
@@ -63,33 +73,27 @@ def build_page(desk: Desk) -> "gr.Blocks":
             row = narrowing.told(within, wrong, opened=bool(wrong))
             yield dict(zip(narrowing.line, row, strict=True))  # what is typed meanwhile stays
             return
-        turn = Turn(question)
-        now = [*turns, turn]
-        yield {chat: messages(now), asked: now, box: gr.Textbox("", **STOP)}
+        turn = Turn(question, when=time.time())
+        yield drawn([*turns, turn], STOP, "")
         try:
             earlier = [turn.question for turn in turns]
             # In a thread, so that stopping need not wait for it: what it finds is then dropped.
             asking = partial(desk.ask, question, history=earlier, within=within)
             answer = await asyncio.to_thread(asking)
             suggestions = await asyncio.to_thread(desk.suggestions, answer, within)
-            turn = replace(turn, answer=answer, suggestions=suggestions)
+            turn = replace(turn, answer=answer, suggestions=tuple(suggestions))
         except NotesError as error:
             turn = replace(turn, error=str(error))
         except Exception as error:  # whatever it is, the chat stays usable and says so
             log.exception("ask failed")
             turn = replace(turn, error=f"{type(error).__name__}: {error}")
-        now = [*turns, turn]
-        yield {chat: messages(now), asked: now, box: gr.Textbox(**SEND)}
+        yield drawn([*turns, turn], SEND)
 
     async def choose(
         example: gr.SelectData, turns: list[Turn], *fields: object
     ) -> AsyncIterator[dict[Any, Any]]:
         async for drawing in respond(example.value["text"], turns, *fields):
             yield drawing
-
-    def stop(turns: list[Turn]) -> dict[Any, Any]:
-        now = [turn if turn.done else replace(turn, stopped=True) for turn in turns]
-        return {chat: messages(now), asked: now, box: gr.Textbox(**SEND)}
 
     def refresh(seen: Offered, folder: str | None, tags: list[str]) -> list[Any]:
         now = desk.status()
@@ -128,6 +132,9 @@ def build_page(desk: Desk) -> "gr.Blocks":
             placeholder="質問を書く",
             **SEND,
         )
+        # Between the page's script, which writes the value, and the label, which it reads. A reader
+        # never sees it; see ui/web/talks.js.
+        talk = gr.Textbox(elem_id="talk", visible="hidden")
         asked, offers, timer = gr.State([]), gr.State(([], [])), gr.Timer(BUSY_SECONDS)
         queued: dict[str, Any] = {
             "show_progress_on": chat,
@@ -136,11 +143,12 @@ def build_page(desk: Desk) -> "gr.Blocks":
         }
         aside: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
         given = [asked, *narrowing.fields]
-        drawn = [chat, box, asked, *narrowing.line]
-        sent = box.submit(respond, [box, *given], drawn, **queued)
-        chosen = chat.example_select(choose, given, drawn, **queued)
-        box.stop(stop, asked, [chat, box, asked], cancels=[sent, chosen], queue=False, **aside)
-        chat.clear(list, outputs=asked, **aside)
+        state = [chat, box, asked, talk]
+        sent = box.submit(respond, [box, *given], [*state, *narrowing.line], **queued)
+        chosen = chat.example_select(choose, given, [*state, *narrowing.line], **queued)
+        ending: dict[str, Any] = {"cancels": [sent, chosen], "queue": False, **aside}
+        box.stop(lambda turns: drawn(stopped(turns), SEND), asked, state, **ending)
+        talk.change(lambda kept: drawn(read_talk(kept), SEND), talk, state, **ending)
         polled = [line, timer, offers, *narrowing.choices]
         for event in (page.load, timer.tick, sent.then, chosen.then):
             event(refresh, [offers, *narrowing.choices], polled, queue=False, **aside)

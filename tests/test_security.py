@@ -104,6 +104,7 @@ EVERYWHERE = (
     ("GET", "/theme.css"),
     ("GET", "/gradio_api/heartbeat/abc"),
     ("GET", "/gradio_api/queue/data?session_hash=abc"),
+    ("POST", "/export"),
     ("POST", "/gradio_api/queue/join"),
     ("POST", "/gradio_api/run/predict"),
     ("OPTIONS", "/gradio_api/queue/join"),

@@ -1,7 +1,6 @@
 """The source beside the answer, in Chromium: opened, stepped through, copied, and by keyboard."""
 
 from collections.abc import Iterator
-from functools import partial
 from pathlib import Path
 
 import pytest
@@ -9,8 +8,8 @@ from chromium import BOX, Asked, needs_chromium, send, serving
 from conftest import EXAMPLE, SEEDS_NOTE, BigramEncoder, write_notes
 from playwright.sync_api import Page, expect
 
-from index import build, open_store
-from qa import ask
+import index.encoder
+from index import build
 from qa.desk import Desk
 from ui.editor import editor_link
 
@@ -24,14 +23,16 @@ NOTES = {
 
 
 @pytest.fixture
-def address(tmp_path: Path, encoder: BigramEncoder) -> Iterator[str]:
+def address(
+    tmp_path: Path, encoder: BigramEncoder, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[str]:
+    monkeypatch.setattr(index.encoder, "_load", lambda _: encoder)
+    monkeypatch.setattr(index.encoder, "_loaded", {})
     folder = write_notes(tmp_path / "notes", NOTES)
     build(folder, tmp_path / "store", encoder=encoder)
     desk = Desk(folder, tmp_path / "store")
-    with open_store(tmp_path / "store", encoder=encoder) as store:
-        desk.ask = partial(ask, store=store)  # type: ignore[method-assign]
-        with serving(desk) as address:
-            yield address
+    with serving(desk) as address:
+        yield address
     desk.close()
 
 

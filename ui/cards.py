@@ -48,29 +48,35 @@ def card(hit: Hit, near: float, citations: Sequence[Citation] = (), *, anchor: s
         f'<p class="why">[{cited.n}] {safe(reason(cited.why))}</p>' for cited in citations
     )
     like = f"/similar/{_name(passage.path)}?line={passage.start_line}"
+    title = f"近さ {near:.0%} (nearness {near:.0%})"
     return (
         f'<article class="card" tabindex="-1"><header>'
-        f'<meter min="0" max="1" value="{near:.2f}" title="近さ (nearness) {near:.0%}">{near:.0%}'
-        f"</meter>{numbers}{_where(passage, citations)}"
+        f'<meter min="0" max="1" value="{near:.2f}" title="{title}">{near:.0%}</meter>'
+        f"{numbers}{_where(passage, citations)}"
         f"</header>{f'<p>{CHANGED}</p>' if changed else ''}"
-        f"<pre>{_marked(hit, citations)}</pre>{why}"
+        f'<pre lang="ja">{_marked(hit, citations)}</pre>{why}'
         f'<footer><a class="like" href="{safe(like)}" target="_blank">'
         f"{both('似た箇所', 'More like this')}</a></footer></article>"
     )
 
 
-def lines_of(place: Passage | Citation) -> str:
-    """「12–14行」, and of a document with pages 「12–14行 3ページ」."""
-    start, end = place.start_line, place.end_line
-    lines = f"{start}行" if start == end else f"{start}–{end}行"
-    return f"{lines} {place.page}ページ" if place.page else lines
+def lines_of(place: Passage | Citation) -> tuple[str, str]:
+    """「12–14行」 and "lines 12–14", and of a document with pages its page."""
+    start, end, page = place.start_line, place.end_line, place.page
+    japanese, english = (
+        (f"{start}行", f"line {start}")
+        if start == end
+        else (f"{start}–{end}行", f"lines {start}–{end}")
+    )
+    return (f"{japanese} {page}ページ", f"{english}, page {page}") if page else (japanese, english)
 
 
 def _where(passage: Passage, citations: Sequence[Citation]) -> str:
     """「file › heading › 12–14行」, a link to these lines in the whole note."""
     places: list[Passage | Citation] = list(citations) or [passage]
-    names = (f"<bdi>{safe(name)}</bdi>" for name in (passage.path, *passage.heading))
-    lines = "、".join(dict.fromkeys(map(lines_of, places)))
+    names = (f'<bdi lang="ja">{safe(name)}</bdi>' for name in (passage.path, *passage.heading))
+    japanese, english = zip(*dict.fromkeys(map(lines_of, places)), strict=True)
+    lines = both("、".join(japanese), ", ".join(english))
     return (
         f'<a class="source" href="{_address(passage.path, places)}"'
         f' target="_blank" rel="noopener">'

@@ -25,7 +25,7 @@ from index.errors import NotesError
 HOST = re.compile(r"(\[[\da-f:.]+\]|[^\s:/@\[\]]+)(:\d+)?", re.IGNORECASE)
 # What the page asks for, seen in Chromium, and what Gradio's client asks after a lost connection.
 PATHS = re.compile(
-    r"/|/(ui|notes?|similar|assets|static)/.+|/notes|/rebuild|/map(/place)?"
+    r"/|/(ui|notes?|similar|assets|static)/.+|/notes|/rebuild|/map(/place)?|/export"
     r"|/theme\.css|/favicon\.ico"
     r"|/gradio_api/(queue/join|queue/data|run/predict|heartbeat/\w+|app_id|cancel|reset)",
     re.DOTALL,

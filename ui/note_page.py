@@ -15,6 +15,7 @@ from urllib.parse import quote
 from index.notes import Note
 from index.passages import Passage
 from qa import Citation
+from ui.html import both
 
 _Spans = list[tuple[int, int]]
 PLACES = 20  # that one address may mark; a card cites three at most
@@ -23,9 +24,15 @@ PART = 20_000  # lines on one page: Chromium lays them out in 1 to 2 s; 50 MB ho
 MISSING = """このノートは開けません。索引にないか、いまは読めないファイルです。
 (This note cannot be opened: it is not in the index, or cannot be read now.)
 """
-CHANGED = """<p class="changed">このファイルは索引を作ったあとで変わりました。
-<span lang="en">Changed since it was indexed.</span></p>"""
-EDITOR = '<a class="editor" href="{}">エディタで開く <span lang="en">(open in editor)</span></a>'
+# By itself this page shows the first of the two; in the chat's pane, that of the reader's language.
+_CHANGED = both(
+    "このファイルは索引を作ったあとで変わりました。"
+    '<span lang="en">Changed since it was indexed.</span>',
+    "Changed since it was indexed.",
+)
+CHANGED = f'<p class="changed">{_CHANGED}</p>'
+_OPEN = both('エディタで開く <span lang="en">(open in editor)</span>', "Open in editor")
+EDITOR = f'<a class="editor" href="{{}}">{_OPEN}</a>'
 PAGE = """<!doctype html>
 <html lang="ja"><head><meta charset="utf-8">
 <meta name="viewport" content="width=device-width">
@@ -34,8 +41,8 @@ PAGE = """<!doctype html>
 <link rel="stylesheet" href="/ui/lines.css">
 <link rel="stylesheet" href="/ui/note.css"></head>
 <body><header><h1>{title}</h1>
-<p><bdi>{path}</bdi> ・ <span>{count:,}行</span>{about}</p>{changed}{editor}</header>
-<main class="lines" style="--digits: {digits}">{before}{lines}{after}</main></body></html>
+<p><bdi>{path}</bdi> ・ <span>{length}</span>{about}</p>{changed}{editor}</header>
+<main class="lines" lang="ja" style="--digits: {digits}">{before}{lines}{after}</main></body></html>
 """
 
 
@@ -84,7 +91,7 @@ def note_page(note: Note, at: str, part: int, *, changed: bool, editor: str = ""
     return PAGE.format(
         title=escape(note.title),
         path=escape(note.path),
-        count=len(text),
+        length=both(f"{len(text):,}行", f"{len(text):,} lines"),
         digits=len(str(len(text))),
         changed=CHANGED if changed else "",
         about="".join(f" ・ <bdi>{escape(said)}</bdi>" for said in _about(note)),
@@ -124,7 +131,8 @@ def _turn(label: str, part: int, parts: range) -> str:
     """A link to another part of a long note; empty when there is no such part."""
     if part not in parts:
         return ""
-    lines = f"{(part - 1) * PART + 1:,}行から"
+    first = f"{(part - 1) * PART + 1:,}"
+    lines = both(f"{first}行から", f"from line {first}")
     return f'<nav><a href="?part={part}">{label.format(lines)}</a></nav>'
 
 

@@ -7,6 +7,7 @@ Content-Security-Policy only stand behind it.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from index.passages import Passage
@@ -28,6 +29,10 @@ ABSENT = both("どのノートにもない言葉", "Words in no note")
 OTHERS = both("ほかに近い箇所 {0}件", "{0} more near places")
 NEAR = both("答えではありませんが、近い箇所", "Not an answer, but near")
 COVERED = both("ノートにあるのは、たとえば", "What the notes do cover, for example")
+RESTORED = both(
+    "{0} の答え。引用はそのときのノートからです。",
+    "Answered on {0}; quoted from the notes as they were then.",
+)
 REFUSED = both(NOT_FOUND, "Not found in the notes")
 
 
@@ -39,7 +44,9 @@ class Turn:
     answer: Answer | None = None
     error: str = ""
     stopped: bool = False
-    suggestions: Sequence[str] = ()  # questions that the notes do answer, beside a refusal
+    suggestions: tuple[str, ...] = ()  # questions that the notes do answer, beside a refusal
+    when: float = 0.0  # it was asked, in seconds since 1970
+    restored: bool = False  # kept by the browser from before: what it quotes was so then
 
     @property
     def done(self) -> bool:
@@ -52,13 +59,19 @@ def answer_html(turn: Turn, number: int) -> str:
     answer = turn.answer
     assert answer is not None
     anchor = f"cite-{number}"
-    parts = [f"<p>{safe(cited.quote)} {source(cited, anchor)}</p>" for cited in answer.citations]
+    parts = [
+        f'<p lang="ja">{safe(cited.quote)} {source(cited, anchor)}</p>'
+        for cited in answer.citations
+    ]
     if answer.question != turn.question.strip():
         parts.insert(0, _searched(answer.question))
+    if turn.restored:
+        when = datetime.fromtimestamp(turn.when)
+        parts.insert(0, f'<p class="when">{RESTORED.format(f"{when:%Y-%m-%d %H:%M}")}</p>')
     if not answer.found:
         parts.append(f"<p>{REFUSED if answer.text == NOT_FOUND else safe(answer.text)}</p>")
     if answer.absent:
-        words = "".join(f"「{safe(word)}」" for word in answer.absent)
+        words = "".join(f'<span lang="ja">「{safe(word)}」</span>' for word in answer.absent)
         parts.append(f'<p class="notice">{ABSENT}: {words}</p>')
     if answer.notice:
         parts.append(f'<p class="notice">{safe(answer.notice)}</p>')
@@ -83,7 +96,7 @@ def messages(turns: Sequence[Turn]) -> list[dict[str, Any]]:
     """The whole chat as Gradio messages. Typed text parts, since Gradio dedents plain strings."""
     shown = []
     for number, turn in enumerate(turns, start=1):
-        shown.append(("user", f"<p>{safe(_short(turn.question))}</p>"))
+        shown.append(("user", f'<p lang="ja">{safe(_short(turn.question))}</p>'))
         if turn.answer:
             shown.append(("assistant", answer_html(turn, number)))
         elif turn.error:
@@ -96,8 +109,9 @@ def messages(turns: Sequence[Turn]) -> list[dict[str, Any]]:
 
 def _searched(question: str) -> str:
     """What a follow-up was completed to, with a button that puts it into the box."""
+    shown = f'<span class="question" lang="ja">{safe(_short(question))}</span>'
     return (
-        f'<p class="searched">{SEARCHED}: <span class="question">{safe(_short(question))}</span> '
+        f'<p class="searched">{SEARCHED}: {shown} '
         f'<button type="button" class="edit">{EDIT}</button></p>'
     )
 
@@ -105,7 +119,7 @@ def _searched(question: str) -> str:
 def _questions(questions: Sequence[str]) -> str:
     """Questions to ask with a click."""
     return " ".join(
-        f'<button type="button" class="suggested question">{safe(question)}</button>'
+        f'<button type="button" class="suggested question" lang="ja">{safe(question)}</button>'
         for question in questions
     )
 

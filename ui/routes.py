@@ -6,8 +6,9 @@ Each route gives a page or a piece of one, made in the module of its name; ui/we
 from __future__ import annotations
 
 from pathlib import Path
+from urllib.parse import quote
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Request
 from fastapi.responses import (
     FileResponse,
     HTMLResponse,
@@ -19,10 +20,12 @@ from fastapi.responses import (
 from index.errors import NotesError
 from qa.desk import Desk
 from ui.editor import editor_link
+from ui.export import file_name, markdown
 from ui.map_page import map_page
 from ui.note_page import MISSING, note_page
 from ui.notes_routes import notes_routes
 from ui.similar import similar_page
+from ui.turns import read_talk
 
 WEB = Path(__file__).parent / "web"
 FILES = {path.name for path in WEB.iterdir() if path.suffix in (".css", ".html", ".js")}
@@ -59,6 +62,21 @@ def routes(desk: Desk, *, may_write: bool = False) -> APIRouter:
         except LookupError:
             return PlainTextResponse(MISSING, 404, headers=UNKEPT)
 
+    @router.post("/export")
+    async def export(request: Request, words: str = "ja") -> Response:
+        turns = read_talk((await request.body()).decode("utf-8", "replace"))
+        name = f"attachment; filename*=UTF-8''{quote(file_name(turns))}"
+        headers = {"Content-Disposition": name, **UNKEPT}
+        return Response(markdown(turns, words), media_type="text/markdown", headers=headers)
+
+    router.include_router(_map_routes(desk))
+    router.include_router(notes_routes(desk, may_write=may_write))
+    return router
+
+
+def _map_routes(desk: Desk) -> APIRouter:
+    router = APIRouter()
+
     @router.get("/map")
     def map_(seen: int = 0) -> Response:
         return HTMLResponse(map_page(desk.map(), desk.status(), seen), headers=UNKEPT)
@@ -70,5 +88,4 @@ def routes(desk: Desk, *, may_write: bool = False) -> APIRouter:
         except NotesError:
             return JSONResponse(None, headers=UNKEPT)
 
-    router.include_router(notes_routes(desk, may_write=may_write))
     return router

@@ -33,13 +33,15 @@ FONTS = ["Noto Sans JP", "Noto Sans CJK JP", "Hiragino Sans", "Yu Gothic UI", "s
 HEAD = "".join(
     [
         f'<link rel="stylesheet" href="/ui/{name}.css">'
-        for name in ("colours", "chat", "cards", "side", "lines", "map", "notes")
+        for name in ("colours", "chat", "cards", "side", "lines", "map", "notes", "talks")
     ]
     + [
         f'<script type="module" src="/ui/{name}.js"></script>'
-        for name in ("chat", "source", "map", "notes")
+        for name in ("chat", "source", "words", "map", "notes", "talks")
     ]
 )
+# What Gradio puts there it puts in late: the theme and the language stand before anything is drawn.
+EARLY = b'<head><link rel="stylesheet" href="/ui/colours.css"><script src="/ui/looks.js"></script>'
 
 
 class PortTaken(NotesError):
@@ -84,7 +86,8 @@ def guarded(inner: ASGIApp) -> ASGIApp:
                     del headers["Content-Length"]
             elif is_page and message["type"] == "http.response.body":
                 marked = f'<script nonce="{nonce}"'.encode()
-                message["body"] = message.get("body", b"").replace(b"<script", marked)
+                body = message.get("body", b"").replace(b"<head>", EARLY, 1)
+                message["body"] = body.replace(b"<script", marked)
             await send(message)
 
         await inner(scope, receive, send_guarded)

@@ -1,5 +1,3 @@
-document.documentElement.lang = "ja"; // picks Japanese shapes for the Han characters both share
-
 // Enter that confirms a kana-kanji conversion is not a send. Safari ends the composition before that
 // Enter's keydown, which then is told only by its key code 229.
 let composing = false;

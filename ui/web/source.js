@@ -62,7 +62,7 @@ function tools(link, place) {
 }
 
 /** Copy text; also where the page is no secure context, as another machine's address is none. */
-async function copy(text, button) {
+export async function copy(text, button) {
   try {
     await navigator.clipboard.writeText(text);
   } catch {

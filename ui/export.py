@@ -1,0 +1,120 @@
+"""A conversation as Markdown: questions as headings, quotes as block quotes, then their sources.
+
+Text of notes and readers goes through `plain` and `quoted`, so that any CommonMark renderer shows
+exactly that text: nothing in it is taken for a mark.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+
+from index.passages import Passage
+from qa import Answer, Citation
+from qa.answer import NOT_FOUND
+from qa.citations import place
+from qa.show import reason
+from ui.render import Turn
+
+NAME = 40  # characters of the first question in a file's name, which may have 255 bytes
+# Signs that can begin something in a line, in CommonMark, GFM, Obsidian or TeX; at its start more.
+_MARK = re.compile(r"[\\`*_\[\]<>&#|~$]|(?<=[=%^])[=%^]|(?<=:)(?=//)|(?<=www)\.|@")
+_START = re.compile(r"[-+=:%^]|\d{1,9}(?=[.)])")
+_EDGE = re.compile(r"^[^\S\x0b\x1c-\x1f\x85]+|[^\S\x0b\x1c-\x1f\x85]+$|[\t\n\r]")
+_UNSAFE = re.compile(r'[\s<>:"/\\|?*\x00-\x1f\x7f-\x9f.]+')  # in names, on one system or another
+WORDS = {  # Japanese, English
+    "searched": ("探した質問", "Searched for"),
+    "refused": (NOT_FOUND, "Not found in the notes"),
+    "absent": ("どのノートにもない言葉", "Words in no note"),
+    "sources": ("出典", "Sources"),
+    "near": ("答えではありませんが、近い箇所", "Not an answer, but near"),
+    "changed": ("索引のあとで変わったファイル", "changed since it was indexed"),
+    "stopped": ("止めました", "Stopped"),
+    "failed": ("答えを作れませんでした", "No answer could be made"),
+}
+
+
+def markdown(turns: Sequence[Turn], words: str = "ja") -> str:
+    """A conversation to keep or to send on; `words` is the language of its labels, ja or en."""
+    said = {key: both[words == "en"] for key, both in WORDS.items()}
+    day = f"{_time(turns[0]):%Y-%m-%d}" if turns else ""
+    parts = [f"# 聞き書き {day}".rstrip()]
+    for turn in turns:
+        parts += [f"## {plain(turn.question.strip())}", f"{_time(turn):%Y-%m-%d %H:%M}"]
+        parts += _answer(turn, turn.answer, said) if turn.answer else _none(turn, said)
+    return "\n\n".join(parts) + "\n"
+
+
+def file_name(turns: Sequence[Turn]) -> str:
+    """「聞き書き 2026-11-23 最初の質問.md」, as every file system takes it."""
+    if not turns:
+        return "聞き書き.md"
+    question = _UNSAFE.sub(" ", turns[0].question.encode("utf-8", "replace").decode())
+    return f"聞き書き {_time(turns[0]):%Y-%m-%d} {question.strip()[:NAME].strip()}".strip() + ".md"
+
+
+def plain(text: str) -> str:
+    """Text within one line of Markdown, of which nothing is a mark; its line ends are spaces."""
+    text = re.sub(r"\s*[\r\n]+\s*", " ", text.encode("utf-8", "replace").decode())
+    return _escaped(text)
+
+
+def quoted(text: str, end: str = "") -> str:
+    """Text as a block quote, line for line, with `end` (Markdown) behind it.
+
+    Blank lines part its paragraphs: two of them show as one.
+    """
+    lines = re.split(r"\r\n|\r|\n", text.encode("utf-8", "replace").decode())
+    shown = [_escaped(line) if line.strip() else "" for line in lines]
+    shown[-1] += end
+    breaks = [
+        "\\" if line and after else "" for line, after in zip(shown, [*shown[1:], ""], strict=True)
+    ]
+    return "\n".join(f"> {line}{cut}".rstrip(" ") for line, cut in zip(shown, breaks, strict=True))
+
+
+def _escaped(line: str) -> str:
+    started = _START.match(line.lstrip())
+    marked = _MARK.sub(lambda mark: f"\\{mark[0]}", line)
+    if started:
+        at = len(line) - len(line.lstrip()) + (started.end() if started[0].isdigit() else 0)
+        marked = f"{marked[:at]}\\{marked[at:]}"
+    return _EDGE.sub(lambda found: "".join(f"&#{ord(sign)};" for sign in found[0]), marked)
+
+
+def _answer(turn: Turn, answer: Answer, said: dict[str, str]) -> Iterator[str]:
+    if answer.question != turn.question.strip():
+        yield f"{said['searched']}: {plain(answer.question)}"
+    for cited in answer.citations:
+        yield quoted(cited.quote, f" [{cited.n}]")
+    if not answer.found:
+        yield said["refused"] if answer.text == NOT_FOUND else plain(answer.text)
+    if answer.absent:
+        yield f"{said['absent']}: {''.join(f'「{plain(word)}」' for word in answer.absent)}"
+    if answer.notice:
+        yield plain(answer.notice)
+    if answer.citations:
+        sources = (
+            f"- [{cited.n}] {_place(cited)}"
+            + (f" ({said['changed']})" if cited.changed else "")
+            + f"\n  {plain(reason(cited.why))}"
+            for cited in answer.citations
+        )
+        yield f"{said['sources']}:\n\n" + "\n".join(sources)
+    elif answer.nearest:
+        near = (f"- {_place(hit.passage)}" for hit in answer.nearest)
+        yield f"{said['near']}:\n\n" + "\n".join(near)
+
+
+def _none(turn: Turn, said: dict[str, str]) -> Iterator[str]:
+    """What came of a turn without an answer."""
+    yield f"{said['failed']}: {plain(turn.error)}" if turn.error else said["stopped"]
+
+
+def _place(found: Citation | Passage) -> str:
+    return plain(place(found))
+
+
+def _time(turn: Turn) -> datetime:
+    return datetime.fromtimestamp(turn.when).astimezone()

@@ -1,0 +1,67 @@
+"""A conversation as text that a browser keeps, and back: the server holds none once a tab is gone.
+
+    turn ─ record ▶ JSON ▶ localStorage (ui/web/talks.js) ▶ JSON ─ read_talk ▶ turns, rendered anew
+
+What comes back was in other hands: it is read by its types, and shown as any other text is.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, replace
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+
+from ui.render import Turn
+
+VERSION = 1  # raise when a kept turn of before cannot be read any more
+LATEST = 2**33  # seconds, in the year 2242: no clock says more, and not every one could be shown
+_TURN = TypeAdapter(Turn)
+
+
+def record(turns: Sequence[Turn]) -> str:
+    """The last turn as JSON, with the `when` of all of them: what the browser is to keep.
+
+    Lone surrogates (broken file names) are written as "?", as they are shown.
+    """
+    kept: dict[str, Any] = {"version": VERSION, "order": [turn.when for turn in turns]}
+    if turns:
+        kept["turn"] = asdict(_lean(turns[-1]))
+    return json.dumps(kept, ensure_ascii=False).encode("utf-8", "replace").decode()
+
+
+def read_talk(text: str) -> list[Turn]:
+    """The turns of {"version": 1, "turns": [...]}, as restored; without those that are no turns.
+
+    One that was still being asked counts as stopped: nobody waits for it any more.
+    """
+    try:
+        talk = json.loads(text)
+    except (ValueError, RecursionError):
+        return []
+    if not isinstance(talk, dict) or talk.get("version") != VERSION:
+        return []
+    found = talk.get("turns")
+    read = map(_read, found if isinstance(found, list) else [])
+    return stopped([replace(turn, restored=True) for turn in read if turn])
+
+
+def stopped(turns: Sequence[Turn]) -> list[Turn]:
+    """The turns, those still being asked as stopped."""
+    return [turn if turn.done else replace(turn, stopped=True) for turn in turns]
+
+
+def _read(kept: object) -> Turn | None:
+    try:
+        turn = _TURN.validate_json(json.dumps(kept), strict=True)
+    except ValidationError:
+        return None
+    return turn if 0 <= turn.when < LATEST else None
+
+
+def _lean(turn: Turn) -> Turn:
+    """The turn without what ranked its hits: that is not shown, and is a third of the text."""
+    if not turn.answer:
+        return turn
+    hits = tuple(replace(hit, features=()) for hit in turn.answer.hits)
+    return replace(turn, answer=replace(turn.answer, hits=hits))
