@@ -10,7 +10,7 @@ from index.tokens import Word, as_written
 from qa.evidence import Content, content, evidence
 from qa.question import Question
 
-KANA = re.compile(r"[\u3041-\u30ff]")
+SLIGHT = re.compile(r"[\u3041-\u309f]{1,2}|[\u30a0-\u30ff]")
 SAME, VARIANT, SIMILAR = "same", "variant", "similar"
 
 
@@ -53,16 +53,17 @@ def why(question: Question, quote: str, heading: Sequence[str], by_meaning: floa
 def found_words(question: Question, text: str) -> tuple[str, ...]:
     """The words of a text that stand for one of the question's, as written there, in any spelling.
 
-    Those that are only similar in letters are left out: they may be other words. So is a single
-    kana, which stands in most lines as something else.
+    Those that are only similar in letters are left out: they may be other words. So are affixes
+    (化) and short words in hiragana (つい), which stand in most lines as something else.
     """
-    asked = {term for word in question.words for term in word.all_terms}
+    telling = [word for word in question.words if word.pos not in ("接頭辞", "接尾辞")]
+    asked = {term for word in telling for term in word.all_terms}
     return tuple(
         {
             as_written(word.surface, line): None
             for line in text.split("\n")
             for word in content(line).words
-            if asked.intersection(word.all_terms) and not KANA.fullmatch(word.surface)
+            if asked.intersection(word.all_terms) and not SLIGHT.fullmatch(word.surface)
         }
     )
 

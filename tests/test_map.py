@@ -178,7 +178,7 @@ def test_the_map_shows_the_answer_and_opens_a_source(page: Page, seeds_chat: str
     expect(side.locator("h2").first).to_have_text(second)
     expect(side.locator("mark").first).to_be_in_viewport()
 
-    page.get_by_role("button", name="地図へ戻る").click()
+    page.get_by_role("button", name="戻る").click()
     expect(canvas).to_be_focused()
     box = canvas.bounding_box()
     assert box is not None
@@ -212,6 +212,6 @@ def test_the_map_waits_for_vectors(page: Page, notes: Path, store_folder: Path) 
         page.get_by_text("ノートの一覧").click()
         page.get_by_role("link", name="仕事/引越し.txt").click()
         expect(page.locator("#side .lines")).to_contain_text("粗大ごみは水曜に出す")
-        page.click(".to-map")
+        page.click("#side .back")
         expect(page.get_by_role("application")).to_be_focused()
     desk.close()

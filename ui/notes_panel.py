@@ -43,7 +43,7 @@ def status_html(status: Status) -> str:
     following = status.following
     line = both(
         f"ノート {status.notes:,}件 ・ 箇所 {status.passages:,}件",
-        f"{status.notes:,} notes ・ {status.passages:,} passages",
+        f"Notes {status.notes:,} ・ Passages {status.passages:,}",
     )
     if following.busy and not status.passages:
         line = READING

@@ -21,7 +21,7 @@ let timer = 0;
 async function open(from = null) {
   const page = main ?? await load();
   if (!main) return show("map", { heading: button.textContent, body: page, from });
-  show("map", { heading: title.querySelector(document.documentElement.dataset.words === "en" ? ".en" : ".ja").textContent, body: main, from, onClose: leave });
+  show("map", { heading: [...title.cloneNode(true).childNodes], body: main, from, onClose: leave, reopen: again });
   resized.observe(canvas);
   themed.observe(document.documentElement, { attributes: true });
   themed.observe(document.body, { attributes: true, attributeFilter: ["class"] });
@@ -29,6 +29,11 @@ async function open(from = null) {
   recolour();
   mark();
   schedule();
+}
+
+async function again() {
+  await open();
+  canvas?.focus({ preventScroll: true });
 }
 
 /** The map's element for the first time; what the server says instead, if it has none. */
@@ -109,17 +114,6 @@ function leave() {
   clearTimeout(timer);
   for (const observer of [resized, themed, talked]) observer.disconnect();
   tip.hidden = true;
-  queueMicrotask(() => { // by then the other view is there
-    if (!side.shown) return;
-    const back = document.createElement("button");
-    back.type = "button";
-    back.className = "to-map";
-    for (const [words, lang] of [["‹ 地図へ戻る", "ja"], ["‹ Back to the map", "en"]]) {
-      back.append(Object.assign(document.createElement("span"), { className: lang, lang, textContent: words }));
-    }
-    back.addEventListener("click", async () => { await open(); canvas?.focus({ preventScroll: true }); });
-    document.querySelector("#side .actions").prepend(back);
-  });
 }
 
 // ── the last question and its hits ────────────────────────────────────────────────────────────

@@ -23,12 +23,11 @@ async function fetchPanel() {
 async function open(from) {
   clearTimeout(timer);
   const [page, found] = await fetchPanel();
-  const words = document.documentElement.dataset.words === "en" ? "en" : "ja";
-  const heading = page.querySelector(`h1 .${words}`)?.textContent ?? "";
+  const heading = [...(page.querySelector("h1")?.childNodes ?? [])];
   main = found ?? page;
   for (const section of main.querySelectorAll("section")) drawn.set(section, section.innerHTML);
   main.querySelector("#notes-given")?.setAttribute("aria-live", "polite");
-  show("notes", { heading, body: main, from, onClose: () => clearTimeout(timer) });
+  show("notes", { heading, body: main, from, onClose: () => clearTimeout(timer), reopen: () => open(null) });
   tell();
   timer = setTimeout(look, LOOK);
 }

@@ -8,24 +8,39 @@ const view = pane.querySelector(".view");
 const actions = pane.querySelector(".actions");
 let opener = null; // where the focus returns to
 let closed = () => {};
+let again = null; // opens the view that is shown anew
+let before = null; // opens the one from within which that was opened
 
 export const side = { shown: "" }; // the name of the view that is open; empty when none is
 
-/** Show a view. `heading`, `body` and `tools` are nodes or text; `from` is what was pressed for it. */
-export function show(name, { heading, body, tools = [], from = null, onClose = () => {} }) {
-  if (name !== side.shown) closed();
+/**
+ * Show a view. `heading`, `body` and `tools` are nodes or text; `from` is what was pressed for it, in
+ * another view perhaps (`within`), to which there is then a way back; `reopen` is the way to this one.
+ */
+export function show(name, { heading, body, tools = [], from = null, within = false, onClose = () => {}, reopen = null }) {
+  if (name !== side.shown) {
+    closed();
+    before = within ? again : null;
+  }
+  again = reopen;
   closed = onClose;
   if (from && !pane.contains(from)) opener = from;
   side.shown = name;
   pane.className = name;
   title.replaceChildren(...[heading].flat());
-  actions.replaceChildren(...tools);
+  actions.replaceChildren(...(before ? [backTo(before)] : []), ...tools);
   view.replaceChildren(body);
   view.scrollTo(0, 0);
   pane.hidden = false;
   document.body.classList.add("beside");
   covering();
   title.focus({ preventScroll: true });
+}
+
+function backTo(view) {
+  const back = document.getElementById("back").content.firstElementChild.cloneNode(true);
+  back.addEventListener("click", view);
+  return back;
 }
 
 /** Close the pane; the focus goes back to where it was opened from. */

@@ -8,6 +8,7 @@ let marked = null; // the link whose source is open
 
 /** Open the source of a link, with steps to the others of the same answer or list. */
 async function open(link, from) {
+  const within = Boolean(from?.closest("#side"));
   const page = await fetched(link.href);
   const editor = page.querySelector("a.editor");
   const body = document.createDocumentFragment();
@@ -16,7 +17,7 @@ async function open(link, from) {
   marked?.removeAttribute("aria-current");
   marked = link;
   link.setAttribute("aria-current", "true");
-  show("source", { heading: place, body, tools: [tools(link, place), ...(editor ? [editor] : [])], from, onClose: forget });
+  show("source", { heading: place, body, tools: [tools(link, place), ...(editor ? [editor] : [])], from, within, onClose: forget });
   // scrollIntoView would move the whole page on a phone
   const [view, first] = [document.querySelector("#side .view"), document.querySelector("#side mark, #side .cited")];
   if (first) view.scrollTop += first.getBoundingClientRect().top - view.getBoundingClientRect().top - view.clientHeight / 3;
@@ -77,18 +78,23 @@ export async function copy(text, button) {
   setTimeout(() => button.classList.remove("done"), 1500);
 }
 
-addEventListener("click", async (event) => {
+addEventListener("click", (event) => {
   const link = event.target.closest?.(`${LINKS}, a.like`);
   if (!link || event.ctrlKey || event.metaKey || event.shiftKey) return; // a tab of its own, as asked
   event.preventDefault();
   untip();
-  if (!link.matches(".like")) return open(link, link);
+  if (link.matches(".like")) similar(link);
+  else open(link, link);
+});
+
+/** The passages like the one of a card. */
+async function similar(link) {
   const page = await fetched(link.href);
   const heading = [...(page.querySelector("h1")?.childNodes ?? [])];
   const body = document.createDocumentFragment();
   body.append(...page.querySelectorAll("h1 + p"), contents(page));
-  show("similar", { heading, body, from: link });
-});
+  show("similar", { heading, body, from: link, reopen: () => similar(link) });
+}
 
 // The quote in its place, over [1]: read without leaving the answer.
 function showTip(link) {
