@@ -95,11 +95,16 @@ def build_page(desk: Desk) -> "gr.Blocks":
         async for drawing in respond(example.value["text"], turns, *fields):
             yield drawing
 
-    def refresh(seen: Offered, folder: str | None, tags: list[str]) -> list[Any]:
+    def refresh(
+        seen: Offered, examples: list[str], folder: str | None, tags: list[str]
+    ) -> list[Any]:
         now = desk.status()
         offers, dropdowns = narrowing.offered(desk.filters(), seen, folder, tags)
         seconds = BUSY_SECONDS if now.following.busy else IDLE_SECONDS
-        return [status_html(now), gr.Timer(seconds), offers, *dropdowns]
+        found = desk.examples()  # once there are notes to make them of
+        begun = gr.Chatbot(examples=[{"text": text} for text in found])
+        first = [gr.skip(), gr.skip()] if found == examples else [begun, found]
+        return [status_html(now), gr.Timer(seconds), offers, *first, *dropdowns]
 
     page = gr.Blocks(title="聞き書き kikigaki", analytics_enabled=False, fill_height=True)
     with page:
@@ -119,7 +124,6 @@ def build_page(desk: Desk) -> "gr.Blocks":
             autoscroll=False,
             buttons=[],
             placeholder=HINT,
-            examples=[{"text": example} for example in desk.examples()],
         )
         narrowing = FilterRow()
         box = gr.Textbox(
@@ -135,7 +139,8 @@ def build_page(desk: Desk) -> "gr.Blocks":
         # Between the page's script, which writes the value, and the label, which it reads. A reader
         # never sees it; see ui/web/talks.js.
         talk = gr.Textbox(elem_id="talk", visible="hidden")
-        asked, offers, timer = gr.State([]), gr.State(([], [])), gr.Timer(BUSY_SECONDS)
+        asked, offers, begun = gr.State([]), gr.State(([], [])), gr.State([])
+        timer = gr.Timer(BUSY_SECONDS)
         queued: dict[str, Any] = {
             "show_progress_on": chat,
             "api_visibility": "private",
@@ -149,9 +154,10 @@ def build_page(desk: Desk) -> "gr.Blocks":
         ending: dict[str, Any] = {"cancels": [sent, chosen], "queue": False, **aside}
         box.stop(lambda turns: drawn(stopped(turns), SEND), asked, state, **ending)
         talk.change(lambda kept: drawn(read_talk(kept), SEND), talk, state, **ending)
-        polled = [line, timer, offers, *narrowing.choices]
+        seen = [offers, begun]
+        polled = [line, timer, offers, chat, begun, *narrowing.choices]
         for event in (page.load, timer.tick, sent.then, chosen.then):
-            event(refresh, [offers, *narrowing.choices], polled, queue=False, **aside)
+            event(refresh, [*seen, *narrowing.choices], polled, queue=False, **aside)
     return page
 
 

@@ -80,6 +80,7 @@ class Desk:
         self.store = store
         self._lock = threading.Lock()
         self._opened: Store | None = None
+        self._examples: tuple[Commit | None, list[str]] = (None, [])
         self._filters: tuple[Commit, tuple[list[str], list[str]]] | None = None
         self._questions = 0  # that are being answered
         self._unasked = threading.Event()  # none is
@@ -192,14 +193,22 @@ class Desk:
         return None if vector is None else self._mapper.place(vector)
 
     def examples(self) -> list[str]:
-        """Questions to begin with: for the note that comes along, else from the notes' headings."""
-        if self.notes == SEEDS:
-            return list(SEEDS_EXAMPLES)
+        """Questions to begin with: for the note that comes along, else of the notes' headings.
+
+        Each was tried and is answered; none before the notes are read. Later they stay as they are.
+        """
         try:
-            headings = self._store(wait=False).headings(EXAMPLES)
+            store = self._store(wait=False)
+            state = store.commit
+            if self._examples[1] or self._examples[0] == state or self._follower.state.unread:
+                return self._examples[1]
+            headings = map(_about, store.headings(TRIED))
         except NotesError:
-            return []
-        return list(map(_about, headings))
+            return self._examples[1]
+        asked = SEEDS_EXAMPLES if self.notes == SEEDS else headings
+        answered = (question for question in asked if self._answers(question, None))
+        self._examples = state, list(islice(answered, EXAMPLES))
+        return self._examples[1]
 
     def suggestions(self, answer: Answer, within: Filter | None = None) -> list[str]:
         """Questions that the notes do answer, to put beside a refusal; none beside an answer.
