@@ -18,16 +18,22 @@ misleads, one that is wrongly left alone finds too little and is typed again.
 from __future__ import annotations
 
 import re
-import threading
-import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-import fugashi
-
-from index.markup import plain
-from index.tokens import CODE, FUNCTION_LEMMAS, KATAKANA, tokenize
+from index.tokens import tokenize
+from qa.phrases import (
+    NAMES,
+    Token,
+    carries,
+    first_phrase,
+    flat,
+    nouns_of,
+    run_of,
+    tokens_of,
+    units_of,
+)
 
 LONGEST = 120  # characters; who types more has said what it is about, and a rule reads it wrongly
 TURNS = 8  # earlier questions looked at: a chain of follow-ups is never longer
@@ -83,17 +89,12 @@ ADNOMINALS = frozenset({"その", "この", "あの"})
 SET_PHRASES = frozenset(
     "他 ほか まま 場 上 うえ 分 際 頃 ころ 辺 へん 為 ため くせ 手 度 たび 通り 代わり".split()
 )
-ASKING = frozenset(
-    "何 何時 何処 誰 何れ 何方 如何 どう 何故 幾ら 幾つ どんな どうして 何の 何時頃".split()
-)
 MORE = frozenset(  # lemmas
     "詳しい 詳細 具体 例えば 例える 例 要する もっと もう 少し ちょっと 更に 説明 知る 続き 続ける "
     "纏める 要は つまり 願う".split()
 )
-DO = frozenset({"為る", "出来る", "致す"})  # lemmas; make a verb of the noun before
 SUMS_UP = frozenset({"例えば", "例える", "要する", "要は", "つまり"})  # lemmas
 OTHERS = frozenset({"他", "別", "以外"})  # lemmas
-FAMILIES = {"サ変可能": "act", "副詞可能": "time", "助数詞": "count", "助数詞可能": "count"}
 # Whose place a word of a family can take, the likeliest first. Products are often loan words.
 TAKES = {
     "proper": ("proper",),
@@ -104,7 +105,6 @@ TAKES = {
     "time": ("time",),
     "count": ("count",),
 }
-NAMES = frozenset({"proper", "code"})  # what they are joined to may stay: 京都旅行, 大阪旅行
 TELLING = "(?:教え|説明し|知り|まとめ|見せ)"
 # How a question ends that asks to go on, with a politeness or none.
 ASKS_ON = re.compile(
@@ -123,39 +123,6 @@ COPULA = re.compile(r"(?:です|でした|でしょう|だった|だ|なの)?(?:
 
 
 @dataclass(frozen=True, slots=True)
-class _Token:
-    surface: str
-    start: int  # offset in its text
-    pos: str  # unidic's pos1, pos2 and pos3
-    kind: str
-    use: str
-    lemma: str
-
-    @property
-    def end(self) -> int:
-        return self.start + len(self.surface)
-
-    @property
-    def noun(self) -> bool:
-        return self.pos in ("名詞", "接頭辞", "接尾辞", "形状詞", "記号")
-
-    @property
-    def asks(self) -> bool:
-        return self.lemma in ASKING
-
-    @property
-    def family(self) -> str:
-        """What sort of word it is: what takes another's place is of its family."""
-        if self.kind == "固有名詞":
-            return "proper"
-        if CODE.fullmatch(self.surface) and self.kind != "数詞":
-            return "code"
-        if KATAKANA.fullmatch(self.surface):
-            return "loan"
-        return FAMILIES.get(self.use, "thing")
-
-
-@dataclass(frozen=True, slots=True)
 class _Frame:
     """An earlier question taken apart: 京都の宿 は どこですか."""
 
@@ -168,10 +135,10 @@ class _Frame:
         """Whose attribute was asked for: 京都旅行 of 京都旅行の宿, Xen of Xenが安定しているの."""
         named, asked = self.named, self.asked
         while True:
-            tokens = _tokens(named)
-            units = _units(tokens)
+            tokens = tokens_of(named)
+            units = units_of(tokens)
             if self.nominal or (len(units) > 1 and units[-1].verbal):
-                return _first_phrase(tokens)
+                return first_phrase(tokens)
             last = units[-1] if units else None
             if not last or not last.of or (asked and last.text not in ATTRIBUTES):
                 return named
@@ -180,7 +147,7 @@ class _Frame:
     @property
     def does(self) -> bool:
         """Whether a verb stands behind は: the last noun before it is then no attribute."""
-        return any(token.pos in ("動詞", "形容詞") for token in _tokens(self.asked))
+        return any(token.pos in ("動詞", "形容詞") for token in tokens_of(self.asked))
 
     @property
     def nominal(self) -> bool:
@@ -217,7 +184,7 @@ def _complete(question: str, earlier: str) -> str:
     if _is_english(question):
         return _english(question, earlier)
     core = _core(question)
-    tokens = _tokens(core)
+    tokens = tokens_of(core)
     if not tokens or CHANGE.match(core):
         return question
     frame = _frame(earlier)
@@ -248,19 +215,19 @@ def asks_on(question: str) -> tuple[str, str]:
 # The kinds. Each gives the completed question, or nothing where it is not that kind.
 
 
-def _more(core: str, tokens: Sequence[_Token], frame: _Frame) -> str:
+def _more(core: str, tokens: Sequence[Token], frame: _Frame) -> str:
     """もっと詳しく, 例えば？: asks for more of the same."""
-    held = {token.lemma for token in tokens if _carries(token)}
+    held = {token.lemma for token in tokens if carries(token)}
     if not held or not held <= MORE:
         return ""
-    if _run(tokens) in ATTRIBUTES:  # 具体例は？ 続きを教えて
+    if run_of(tokens) in ATTRIBUTES:  # 具体例は？ 続きを教えて
         return f"{frame.thing}の{core}"
     if tokens[0].lemma in SUMS_UP or core.rstrip("?").endswith("は"):
         return f"{frame.named}は{frame.asked}、{core}" if frame.asked else f"{frame.named}は{core}"
     return f"{_embedded(frame.text)}、{core}" if frame.asked else f"{frame.thing}について{core}"
 
 
-def _other(core: str, tokens: Sequence[_Token], frame: _Frame) -> str:
+def _other(core: str, tokens: Sequence[Token], frame: _Frame) -> str:
     """他には？ ほかの欠点は？: asks for what was not said yet."""
     at = next((i for i, token in enumerate(tokens[:2]) if token.lemma in OTHERS), None)
     if at is None:
@@ -268,11 +235,11 @@ def _other(core: str, tokens: Sequence[_Token], frame: _Frame) -> str:
     if at and tokens[0].surface not in PRONOUNS | ADNOMINALS:
         return ""
     rest = tokens[at + 1 :]
-    nouns = _nouns(rest)
-    if not nouns and not any(_carries(token) for token in rest):
+    nouns = nouns_of(rest)
+    if not nouns and not any(carries(token) for token in rest):
         return f"{frame.named}は{core}"
     joint = next((i for i, token in enumerate(rest) if token.noun), 0)
-    noun = _run(rest[joint:])
+    noun = run_of(rest[joint:])
     if at or "".join(token.surface for token in rest[:joint]) not in ("の", "に", "には"):
         return ""
     tail = f"{tokens[0].surface}の{core[rest[joint].start :]}"
@@ -281,7 +248,7 @@ def _other(core: str, tokens: Sequence[_Token], frame: _Frame) -> str:
     return f"{frame.subject}の{tail}" if noun in ATTRIBUTES else ""
 
 
-def _demonstrative(core: str, tokens: Sequence[_Token], frame: _Frame) -> str:
+def _demonstrative(core: str, tokens: Sequence[Token], frame: _Frame) -> str:
     """それはいつ？ その理由は？: a word points back."""
     at = next((i for i, token in enumerate(tokens) if _points(tokens, i)), None)
     if at is None:
@@ -292,10 +259,10 @@ def _demonstrative(core: str, tokens: Sequence[_Token], frame: _Frame) -> str:
         return before + frame.subject + after
     if token.surface in PRONOUNS:
         if after.startswith("の"):
-            noun = _run(tokens[at + 2 :])
+            noun = run_of(tokens[at + 2 :])
             return before + _owner(frame, noun) + after
         return before + (frame.named if after.startswith("は") else frame.thing) + after
-    noun = _run(tokens[at + 1 :])
+    noun = run_of(tokens[at + 1 :])
     if noun in frame.named:
         return before + frame.named[: frame.named.index(noun)] + after
     if token.surface != "その" and noun not in ATTRIBUTES:
@@ -303,13 +270,13 @@ def _demonstrative(core: str, tokens: Sequence[_Token], frame: _Frame) -> str:
     return f"{before}{_owner(frame, noun)}の{after}"
 
 
-def _attribute(core: str, tokens: Sequence[_Token], frame: _Frame) -> str:
+def _attribute(core: str, tokens: Sequence[Token], frame: _Frame) -> str:
     """費用は？ 担当は誰？: something of what was asked about."""
-    noun = _run(tokens)
+    noun = run_of(tokens)
     rest = core[len(noun) :]
     if noun not in ATTRIBUTES or not re.match(r"[はがをっも]|$|\?", rest):
         return ""
-    others = _nouns([token for token in tokens if token.start >= len(noun)])
+    others = nouns_of([token for token in tokens if token.start >= len(noun)])
     return "" if others else f"{_owner(frame, noun)}の{core}"
 
 
@@ -321,12 +288,12 @@ _REPLACES = re.compile(
 )
 
 
-def _topic(core: str, tokens: Sequence[_Token], frame: _Frame) -> str:
+def _topic(core: str, tokens: Sequence[Token], frame: _Frame) -> str:
     """Xenの場合は？: the same of something else, or something else of the same."""
     found = _REPLACES.match(core)
     new = found["new"] if found else ""
     held = [token for token in tokens if token.end <= len(new)]
-    units = _units(held)
+    units = units_of(held)
     if not found or not units or not all(token.noun or token.surface == "の" for token in held):
         return ""
     expressly = bool(found["case"])
@@ -343,7 +310,7 @@ def _topic(core: str, tokens: Sequence[_Token], frame: _Frame) -> str:
 def _in_place(new: str, family: str, frame: _Frame) -> str:
     """The earlier question with something new where a word of its kind stood."""
     asked = f"は{frame.asked}?"
-    there = _units(_tokens(frame.named))
+    there = units_of(tokens_of(frame.named))
     # What is asked of the rest stays: 宿 of 京都の宿は？
     last = there[-1] if there and there[-1].of and not frame.does else None
     topics = [unit for unit in there if unit is not last and unit.text not in ATTRIBUTES]
@@ -353,7 +320,7 @@ def _in_place(new: str, family: str, frame: _Frame) -> str:
             return frame.named[: same[0].start] + new + frame.named[same[0].end :] + asked
         if same:  # with what stands before it: 鶏のから揚げ
             return new + frame.named[same[-1].end :] + asked
-    for unit in _units(_tokens(asked)):
+    for unit in units_of(tokens_of(asked)):
         if unit.family == family and family in NAMES:
             return frame.named + asked[: unit.start] + new + asked[unit.end :]
     if family == "time" and frame.named:
@@ -363,9 +330,9 @@ def _in_place(new: str, family: str, frame: _Frame) -> str:
     return ""
 
 
-def _bare(core: str, tokens: Sequence[_Token], frame: _Frame) -> str:
+def _bare(core: str, tokens: Sequence[Token], frame: _Frame) -> str:
     """いつ？ 何人来た？: asks, and names nothing."""
-    if not any(token.asks for token in tokens) or _nouns(tokens) or "「" in core:
+    if not any(token.asks for token in tokens) or nouns_of(tokens) or "「" in core:
         return ""
     why = core.startswith("どうして")  # cut as どう, する, て
     verb = not why and any(token.pos in ("動詞", "形容詞") for token in tokens)
@@ -376,7 +343,7 @@ def _bare(core: str, tokens: Sequence[_Token], frame: _Frame) -> str:
 # What they look at.
 
 
-def _points(tokens: Sequence[_Token], at: int) -> bool:
+def _points(tokens: Sequence[Token], at: int) -> bool:
     """Whether the word there points to an earlier question, not into its own."""
     token, after = tokens[at], tokens[at + 1 : at + 2]
     before = tokens[:at]
@@ -389,12 +356,12 @@ def _points(tokens: Sequence[_Token], at: int) -> bool:
             after[0].surface == "で" and token.surface in ("それ", "これ") and not before
         ):
             return False  # それから, これまで, それで: conjunctions
-        said = _nouns(before)
+        said = nouns_of(before)
         own = before and before[-1].surface in ("は", "が", "も")
         return not said or bool(own and not any(b.pos == "動詞" for b in before))
     if token.surface in ADNOMINALS and token.pos == "連体詞":
         noun = bool(after) and after[0].noun and after[0].surface not in SET_PHRASES
-        return noun and not _nouns(before)
+        return noun and not nouns_of(before)
     return False
 
 
@@ -408,7 +375,7 @@ def _owner(frame: _Frame, noun: str) -> str:
 def _frame(text: str) -> _Frame | None:
     """Take a question apart; None where nothing in it is marked as what it is about."""
     text = CHANGE.sub("", _core(text)).rstrip("?。. ")
-    tokens = _tokens(text)
+    tokens = tokens_of(text)
     begin = 0
     for at, token in enumerate(tokens):
         ends = token.surface in ("。", "!", "?") or (
@@ -432,7 +399,7 @@ def _frame(text: str) -> _Frame | None:
     return None
 
 
-def _marks(token: _Token, after: Sequence[_Token]) -> bool:
+def _marks(token: Token, after: Sequence[Token]) -> bool:
     """Whether a particle marks what a question is about: は, って, を教えて, について."""
     if token.pos != "助詞":
         return False
@@ -446,14 +413,14 @@ def _marks(token: _Token, after: Sequence[_Token]) -> bool:
 
 def _asks_more(asked: str) -> bool:
     """Whether a predicate asks more than what it is: いくら, but not 何ですか, nor 他には."""
-    carries = [token for token in _tokens(asked) if _carries(token)]
-    again = bool(carries) and all(token.lemma in MORE | OTHERS for token in carries)
+    telling = [token for token in tokens_of(asked) if carries(token)]
+    again = bool(telling) and all(token.lemma in MORE | OTHERS for token in telling)
     return not again and not WHAT_IT_IS.fullmatch(asked)
 
 
 def _without_asking(text: str) -> str:
     """A predicate without its question: 見せる of 誰に見せる; nothing if no verb is left."""
-    tokens = _tokens(text)
+    tokens = tokens_of(text)
     at = next((i for i, token in enumerate(tokens) if token.asks), None)
     if at is None:
         return ""
@@ -467,98 +434,6 @@ def _without_asking(text: str) -> str:
 def _embedded(text: str) -> str:
     """A question inside another: いつやった ▶ いつやったか."""
     return text if text.endswith(("か", "て", "の")) else text + "か"
-
-
-def _carries(token: _Token) -> bool:
-    """Whether a token says what a question is about, or what of it."""
-    return (
-        token.pos in ("名詞", "動詞", "形容詞", "形状詞", "副詞", "接尾辞", "接続詞")
-        and token.lemma not in FUNCTION_LEMMAS
-        and not token.asks
-    )
-
-
-def _nouns(tokens: Sequence[_Token]) -> list[_Token]:
-    """The nouns that name something: 何種類, どんな人, こと and 搭載する name nothing."""
-    found = []
-    asked = False  # the noun belongs to a question word before it
-    for at, token in enumerate(tokens):
-        does = token.family == "act" and tokens[at + 1 : at + 2] and tokens[at + 1].lemma in DO
-        if token.asks:
-            asked = token.lemma not in ("何故", "何時", "誰", "どうして")
-        elif token.noun and not asked and not does and token.lemma not in FUNCTION_LEMMAS:
-            found.append(token)
-        elif not token.noun and token.lemma != "言う":  # どういう意味
-            asked = False
-    return [token for token in found if token.pos == "名詞"]
-
-
-def _run(tokens: Sequence[_Token]) -> str:
-    """The nouns side by side at the beginning."""
-    run = ""
-    for token in tokens:
-        if not token.noun:
-            break
-        run += token.surface
-    return run
-
-
-@dataclass(frozen=True, slots=True)
-class _Unit:
-    """Nouns side by side that stand for one thing; a name within them is a unit of its own."""
-
-    text: str
-    start: int  # offsets in the text
-    end: int
-    family: str
-    of: int  # where the の before it stands; 0 where there is none
-    verbal: bool  # a verb stands before it: 買った店
-
-
-def _units(tokens: Sequence[_Token]) -> list[_Unit]:
-    """The nouns of a phrase as things; a name is apart from what it is joined to: 京都・旅行."""
-    units: list[_Unit] = []
-    run: list[_Token] = []
-    before: _Token | None = None
-
-    def close() -> None:
-        if run:
-            joint = before if before and before.end <= run[0].start else None
-            text = "".join(token.surface for token in run)
-            units.append(
-                _Unit(
-                    text,
-                    run[0].start,
-                    run[-1].end,
-                    next((t.family for t in run if t.family in NAMES), run[-1].family),
-                    joint.start if joint and joint.surface == "の" else 0,
-                    bool(joint and joint.pos in ("動詞", "助動詞", "形容詞")),
-                )
-            )
-            run.clear()
-
-    for token in tokens:
-        if not token.noun:
-            close()
-            before = token
-            continue
-        suffix = token.pos == "接尾辞"
-        if run and not suffix and (token.family in NAMES) != (run[-1].family in NAMES):
-            close()
-            before = None
-        run.append(token)
-    close()
-    return units
-
-
-def _first_phrase(tokens: Sequence[_Token]) -> str:
-    """Up to the first particle other than の."""
-    phrase = ""
-    for token in tokens:
-        if not token.noun and token.surface != "の":
-            break
-        phrase += token.surface
-    return phrase.removesuffix("の")
 
 
 # English, modestly: names are told by their capitals and digits.
@@ -578,7 +453,7 @@ _ENGLISH_NAME = re.compile(
 
 
 def _is_english(text: str) -> bool:
-    return not re.search(r"[ぁ-んァ-ヶ一-龠々]", _flat(text)) and bool(re.search("[A-Za-z]", text))
+    return not re.search(r"[ぁ-んァ-ヶ一-龠々]", flat(text)) and bool(re.search("[A-Za-z]", text))
 
 
 def _english(question: str, earlier: str) -> str:
@@ -601,47 +476,11 @@ def _english(question: str, earlier: str) -> str:
     return f"{earlier} {core}"
 
 
-# Reading.
-
-
-def _flat(text: str) -> str:
-    return " ".join(unicodedata.normalize("NFKC", plain(text)).split())
-
-
 def _core(text: str) -> str:
     """A question without the talk before it."""
-    text = _flat(text)
+    text = flat(text)
     if talk := TALK.match(text):
         text = text[talk.end() :]
     if turn := TURN.match(text):
         text = text[turn.end() :]
     return text
-
-
-_reading = threading.Lock()  # a tagger keeps the sentence it is at work on
-
-
-@lru_cache(maxsize=1)
-def _tagger() -> fugashi.Tagger:
-    return fugashi.Tagger()
-
-
-@lru_cache(maxsize=256)
-def _tokens(text: str) -> tuple[_Token, ...]:
-    """Morphemes, a code as one (Hyper-V)."""
-    codes = [found.span() for found in CODE.finditer(text)]
-    found: list[_Token] = []
-    at = 0
-    with _reading:
-        for node in _tagger()(text):
-            at = text.index(node.surface, at)
-            of, end = node.feature, at + len(node.surface)
-            if found and any(start < at < stop for start, stop in codes):
-                last = found.pop()
-                code = text[last.start : end]
-                found.append(_Token(code, last.start, "名詞", "普通名詞", "一般", ""))
-            else:
-                lemma = (of.lemma or node.surface).partition("-")[0]
-                found.append(_Token(node.surface, at, of.pos1, of.pos2, of.pos3, lemma))
-            at = end
-    return tuple(found)
