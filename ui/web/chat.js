@@ -12,6 +12,13 @@ addEventListener("keypress", (event) => {
   }
 }, true);
 
+// Gradio lets a question pass only once the one before is wholly done, and its button is away meanwhile.
+function send(box, question, tries = 20) {
+  if (box.value !== question || !tries) return;
+  document.querySelector("#question .submit-button")?.click();
+  setTimeout(send, 250, box, question, tries - 1);
+}
+
 // A question that the page offers: one to correct goes into the box, any other is asked.
 addEventListener("click", (event) => {
   const button = event.target.closest?.("button.edit, button.suggested");
@@ -21,7 +28,7 @@ addEventListener("click", (event) => {
   box.value = question.textContent;
   box.dispatchEvent(new Event("input", { bubbles: true })); // for Svelte, which reads it then
   box.focus();
-  if (button.matches(".suggested")) setTimeout(() => document.querySelector("#question .submit-button").click());
+  if (button.matches(".suggested")) setTimeout(send, 0, box, box.value);
 });
 
 // A new question or answer: keep its question at the top while the answer is drawn under it, so that
