@@ -28,7 +28,7 @@ from ui.notes_panel import status_html
 from ui.render import Turn, messages
 from ui.routes import routes
 from ui.server import chat_server, listen
-from ui.turns import read_talk, record, stopped
+from ui.turns import earlier, read_talk, record, stopped
 
 if TYPE_CHECKING:
     import gradio as gr
@@ -76,11 +76,13 @@ def build_page(desk: Desk) -> "gr.Blocks":
         turn = Turn(question, when=time.time())
         yield drawn([*turns, turn], STOP, "")
         try:
-            earlier = [turn.question for turn in turns]
             # In a thread, so that stopping need not wait for it: what it finds is then dropped.
-            asking = partial(desk.ask, question, history=earlier, within=within)
+            history = earlier(turns, question)
+            asking = partial(desk.ask, question, history=history, within=within)
             answer = await asyncio.to_thread(asking)
-            suggestions = await asyncio.to_thread(desk.suggestions, answer, within)
+            asked_so_far = [turn.question for turn in (*turns, turn)]
+            offering = partial(desk.suggestions, answer, within, asked_so_far)
+            suggestions = await asyncio.to_thread(offering)
             turn = replace(turn, answer=answer, suggestions=tuple(suggestions))
         except NotesError as error:
             turn = replace(turn, error=str(error))

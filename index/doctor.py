@@ -131,7 +131,7 @@ def _sources(store: Store) -> Finding:
 
 def _offline(store: Store) -> Finding:
     what = "通信 (network)"
-    question = next((f"{heading}は？" for heading in store.headings(1)), "ノートには何がある？")
+    question = next((f"{heading[-1]}は？" for heading in store.headings(1)), "ノートには何がある？")
     try:
         done = subprocess.run(
             [sys.executable, "-c", WATCHED, question, "--json", "--notes",

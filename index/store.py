@@ -310,15 +310,15 @@ class Store:
             rows = db.execute("SELECT path, reason FROM skipped ORDER BY path").fetchall()
         return [Skipped(*row) for row in rows]
 
-    def headings(self, limit: int) -> list[str]:
-        """Up to limit innermost headings that many passages stand under, of different notes."""
+    def headings(self, limit: int) -> list[tuple[str, ...]]:
+        """Up to limit headings that many passages stand under, with those above each."""
         with self._db.reading() as db:
             rows = db.execute(
                 "SELECT heading FROM passages WHERE heading != '[]'"
-                " GROUP BY path, heading ORDER BY count(*) DESC, path LIMIT 100"
+                " GROUP BY path, heading ORDER BY count(*) DESC, path LIMIT ?",
+                (limit,),
             ).fetchall()
-        names = dict.fromkeys(_headings(self._db.path, heading)[-1] for (heading,) in rows)
-        return [name for name in names if len(name) <= 20][:limit]
+        return list(dict.fromkeys(_headings(self._db.path, heading) for (heading,) in rows))
 
     def passages(self, ids: Iterable[int]) -> dict[int, Passage]:
         """Passages by id; ids that are gone are left out."""

@@ -26,6 +26,10 @@ from qa.retrieve import CANDIDATES, candidates, using
 from qa.why import found_words
 
 NOT_FOUND = "ノートには見つかりませんでした"
+UNREADABLE = (
+    "ノートのファイルを読めないので、答えられません (the files of the notes cannot be read)"
+)
+NAMED = 3  # notes that a notice names
 NEAREST = 3  # passages shown beside a refusal: enough to see that the right one is not there
 # Confidence below which the notes are said not to answer: about 5 % of JaQuAD train's answerable
 # questions fall below it where notes are bullets (benchmarks/README.md).
@@ -97,8 +101,11 @@ def ask(
             if on == "more":
                 citations = at_length(citations, opened)
         notice = _notice(full, opened, hits, lost, within)
+        unread = bool(found) and not hits
         absent = tuple(word for word in asked.absent if not _shown(word, hits))
-        text = "\n".join(f"{citation.quote} [{citation.n}]" for citation in citations) or NOT_FOUND
+        text = "\n".join(f"{citation.quote} [{citation.n}]" for citation in citations) or (
+            UNREADABLE if unread else NOT_FOUND
+        )
         return Answer(
             full,
             text,
@@ -128,7 +135,7 @@ def _notice(
     notices = [
         f"{path} は索引のあとで変わったか、今は読めません。`python -m index` で最新にしてください "
         f"(changed since, or cannot be read now)"
-        for path in sorted(lost)
+        for path in sorted(lost)[:NAMED]
     ]
     if store.behind:
         notices.append(store.behind)

@@ -12,7 +12,7 @@ import logging
 import threading
 import time
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from itertools import islice
@@ -31,6 +31,7 @@ from qa.answer import Answer, ask
 from qa.citations import read_back
 from qa.hit import Hit
 from qa.map import Drawing, Mapper
+from qa.offers import question_about
 from qa.question import read_question
 from qa.similar import similar
 
@@ -40,7 +41,7 @@ SEEDS_EXAMPLES = (
     "セミナーの会場はどこでしたか？",
 )
 EXAMPLES = 3  # as many as fit a line
-SHORT = 20  # characters of a heading that reads well in a question
+HEADINGS = 100  # looked at for questions to begin with
 TRIED = 6  # suggestions looked at for a refusal, which takes as long as six questions
 IDLE = Following()
 FIRST_STORE_SECONDS = 10.0  # how long a question waits for the first notes of a new store
@@ -60,10 +61,6 @@ class Status:
     error: str = ""  # what is wrong, for the reader; empty when nothing
     model: str = ""  # what the vectors come from, as it calls itself; empty before the first
     changed: float = 0.0  # when the store was last written, in seconds since 1970
-
-
-def _about(heading: str) -> str:
-    return f"{heading}は？"
 
 
 class Desk:
@@ -138,10 +135,15 @@ class Desk:
     def _ask(self, question: str, history: Sequence[str], within: Filter | None) -> Answer:
         store = self._store()
         answer = ask(question, store, history=history, within=within)
-        if unread := self._follower.state.unread:
-            reading = f"ノートを読んでいる途中です。残り {unread:,} 件 (still reading notes)"
-            return replace(answer, notice="; ".join(filter(None, [reading, answer.notice])))
-        return answer
+        state = self._follower.state
+        said = [state.error]
+        if state.unread:
+            said.append(
+                f"ノートを読んでいる途中です。残り {state.unread:,} 件 (still reading notes)"
+            )
+        if answer.found or not state.error:  # else what is wrong says why nothing was found
+            said.append(answer.notice)
+        return replace(answer, notice="; ".join(filter(None, said)))
 
     def note(self, path: str) -> tuple[Note, bool, Path] | None:
         """An indexed note as its file is now, whether it changed since, and where the file lies.
@@ -202,29 +204,32 @@ class Desk:
             state = store.commit
             if self._examples[1] or self._examples[0] == state or self._follower.state.unread:
                 return self._examples[1]
-            headings = map(_about, store.headings(TRIED))
+            headings = store.headings(HEADINGS)
         except NotesError:
             return self._examples[1]
-        asked = SEEDS_EXAMPLES if self.notes == SEEDS else headings
-        answered = (question for question in asked if self._answers(question, None))
-        self._examples = state, list(islice(answered, EXAMPLES))
+        asked = SEEDS_EXAMPLES if self.notes == SEEDS else map(question_about, headings)
+        self._examples = state, self._answered(asked, None)
         return self._examples[1]
 
-    def suggestions(self, answer: Answer, within: Filter | None = None) -> list[str]:
+    def suggestions(
+        self, answer: Answer, within: Filter | None = None, asked: Sequence[str] = ()
+    ) -> list[str]:
         """Questions that the notes do answer, to put beside a refusal; none beside an answer.
 
-        Of the headings over the nearest passages, then of the whole folder; each was tried.
+        Of the headings over the nearest passages, then of the whole folder; each was tried, and
+        none was asked before.
         """
         if answer.found:
             return []
-        headings = dict.fromkeys(
-            hit.passage.heading[-1] for hit in answer.hits if hit.passage.heading
-        )
-        near = [_about(heading) for heading in headings if len(heading) <= SHORT]
-        tried = islice(dict.fromkeys([*near, *self.examples()]), TRIED)
-        answered = (question for question in tried if self._answers(question, within))
+        near = [question_about(hit.passage.heading) for hit in answer.hits]
+        offered = [text for text in (*near, *self.examples()) if text not in asked]
         with self._answering():
-            return list(islice(answered, EXAMPLES))
+            return self._answered(offered, within)
+
+    def _answered(self, questions: Iterable[str], within: Filter | None) -> list[str]:
+        """The first of some questions that the notes answer."""
+        tried = islice(filter(None, dict.fromkeys(questions)), TRIED)
+        return list(islice((text for text in tried if self._answers(text, within)), EXAMPLES))
 
     def _answers(self, question: str, within: Filter | None) -> bool:
         try:

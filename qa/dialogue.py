@@ -78,6 +78,7 @@ ATTRIBUTES = frozenset(
     "担当 担当者 責任者 司会 講師 議長 幹事 参加者 参加費 出席者 メンバー 著者 作者 監督 代表 "
     "社長 年齢 職業 出身 性別".split()
 )
+COMPOUNDED = tuple(name for name in ATTRIBUTES if len(name) > 1)
 # Of a whole statement rather than of its subject: 遅れの原因は？ その対策は？
 OF_STATEMENTS = frozenset(
     "理由 原因 背景 根拠 きっかけ 対策 結果 影響 内訳 詳細 次 続き 例 具体例 内容".split()
@@ -174,7 +175,7 @@ def standalone(question: str, history: Sequence[str]) -> str:
     for typed in history[-TURNS:]:
         completed = _complete(typed, earlier)
         if tokenize(_core(completed[: 2 * LONGEST])):  # no mere ありがとう
-            earlier = completed
+            earlier = asks_on(completed)[0]  # more of it was asked for once, not from then on
     return _complete(question, earlier)
 
 
@@ -209,7 +210,7 @@ def asks_on(question: str) -> tuple[str, str]:
         return question, ""
     about = question[: found.start()]
     embedded = found[0].startswith("か")  # どこで買ったか、もっと詳しく
-    return about + ("か？" if embedded else "は？"), found.lastgroup or ""
+    return about + ("？" if embedded else "は？"), found.lastgroup or ""
 
 
 # The kinds. Each gives the completed question, or nothing where it is not that kind.
@@ -273,6 +274,8 @@ def _demonstrative(core: str, tokens: Sequence[Token], frame: _Frame) -> str:
 def _attribute(core: str, tokens: Sequence[Token], frame: _Frame) -> str:
     """費用は？ 担当は誰？: something of what was asked about."""
     noun = run_of(tokens)
+    if not noun:  # 作り方 is cut into a verb and an ending
+        noun = max((name for name in ATTRIBUTES if core.startswith(name)), key=len, default="")
     rest = core[len(noun) :]
     if noun not in ATTRIBUTES or not re.match(r"[はがをっも]|$|\?", rest):
         return ""
@@ -297,13 +300,15 @@ def _topic(core: str, tokens: Sequence[Token], frame: _Frame) -> str:
     if not found or not units or not all(token.noun or token.surface == "の" for token in held):
         return ""
     expressly = bool(found["case"])
+    if not expressly and units[-1].text.endswith(COMPOUNDED):
+        return ""  # 秘密番号: something's own, as 番号 is
     if any(token.asks for token in held) or (not expressly and any(unit.of for unit in units)):
         return ""  # カレーの作り方は？ says whose
     family = next((unit.family for unit in units if unit.family in NAMES), units[-1].family)
     family = "thing" if expressly and family == "act" else family
     replaced = _in_place(new, family, frame)
     if not replaced and expressly:
-        return f"{new}の場合、{frame.named}は{frame.asked}?"
+        return f"{new}では、{frame.named}は{frame.asked}?"
     return replaced
 
 

@@ -6,6 +6,7 @@ text ─ tokens_of ▶ Token[] ─ units_of ▶ Unit[]
 
 from __future__ import annotations
 
+import re
 import threading
 import unicodedata
 from collections.abc import Sequence
@@ -24,6 +25,11 @@ DO = frozenset({"為る", "出来る", "致す"})  # lemmas; make a verb of the 
 # unidic's pos3 → what sort of thing it is; see Token.family.
 FAMILIES = {"サ変可能": "act", "副詞可能": "time", "助数詞": "count", "助数詞可能": "count"}
 NAMES = frozenset({"proper", "code"})  # what they are joined to may stay: 京都旅行, 大阪旅行
+
+
+DAY = re.compile(
+    r"(?:\d+|[一二三四五六七八九十]+)(?:年度?|月|日|週目?|時|期|学期)+(?:\d+日)?"
+)  # 2月, 4月2日
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +123,9 @@ def units_of(tokens: Sequence[Token]) -> list[Unit]:
                     text,
                     run[0].start,
                     run[-1].end,
-                    next((t.family for t in run if t.family in NAMES), run[-1].family),
+                    "time"
+                    if DAY.fullmatch(text)
+                    else next((t.family for t in run if t.family in NAMES), run[-1].family),
                     joint.start if joint and joint.surface == "の" else 0,
                     bool(joint and joint.pos in ("動詞", "助動詞", "形容詞")),
                 )

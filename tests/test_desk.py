@@ -104,13 +104,25 @@ def test_the_next_question_sees_what_happened_to_the_store(
     assert desk.status().notes == 4
 
 
+@pytest.mark.usefixtures("model_gate")
 def test_what_is_missing_is_told_in_the_status(notes: Path, store_folder: Path) -> None:
     (notes / "絵.png").write_bytes(b"\x89PNG")
     desk = Desk(notes, store_folder)
     build(notes, store_folder, encoder=BigramEncoder())
     status = desk.status()
     assert [item.path for item in status.skipped] == ["絵.png"]
-    assert desk.examples() == ["定例会議は？", "引越しの準備は？", "決定事項は？"]
+    assert desk.examples() == ["定例会議は？", "引越しの準備は？", "定例会議の決定事項は？"]
+    desk.close()
+
+
+@pytest.mark.usefixtures("model_gate")
+def test_a_folder_that_is_away_is_no_answer_of_the_notes(notes: Path, store_folder: Path) -> None:
+    desk = Desk(notes, store_folder)
+    build(notes, store_folder, encoder=BigramEncoder())
+    notes.rename(notes.with_name("away"))
+    answer = desk.ask("粗大ごみはいつ出す？")
+    assert not answer.found
+    assert answer.text.startswith("ノートのファイルを読めない")
     desk.close()
 
 

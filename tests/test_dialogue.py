@@ -18,6 +18,18 @@ from qa.questions import read_questions
 CASES = list(read_questions(dialogues.CASES))
 
 
+def test_follow_ups_one_after_another() -> None:
+    chain = [EXAMPLE, "それはいつ？", "もっと詳しく", "他には？", "Xenの場合は？"]
+    about = "Hyper-Vのライブマイグレーション対応"
+    assert [standalone(question, chain[:at]) for at, question in enumerate(chain)] == [
+        EXAMPLE,
+        f"{about}はいつ？",
+        f"{about}はいつか、もっと詳しく",
+        f"{about}は他には？",
+        "Xenのライブマイグレーション対応は？",
+    ]
+
+
 @pytest.mark.parametrize(
     ("earlier", "question", "completed"),
     [
@@ -32,6 +44,9 @@ CASES = list(read_questions(dialogues.CASES))
         ("京都の宿はどこ？", "大阪だと？", "大阪の宿はどこ？"),
         ("誰が犬を連れていた？", "それはいつ？", "誰が犬を連れていた？ それはいつ?"),
         ("BYOCって何？", "なぜ？", "BYOCはなぜ？"),
+        ("肉じゃがの材料は？", "作り方は？", "肉じゃがの作り方は？"),
+        ("読書会の参加者は何人？", "2月の場合は？", "2月の読書会の参加者は何人？"),
+        ("パンダの名前は？", "秘密番号は？", "秘密番号は？"),
         ("What is BYOC?", "when was that?", "when was BYOC?"),
     ],
 )
@@ -126,7 +141,7 @@ def test_more_gives_the_lines_around_as_they_stand(shopping: Store) -> None:
         ("BYOCについてもっと詳しく教えてください", ("BYOCは？", "more")),
         ("resticの欠点は他には？", ("resticの欠点は？", "other")),
         ("詳しく書かれた本は？", ("詳しく書かれた本は？", "")),
-        ("どこで買ったか、もっと詳しく", ("どこで買ったか？", "more")),
+        ("どこで買ったか、もっと詳しく", ("どこで買った？", "more")),
     ],
 )
 def test_asking_on_is_no_word_to_search_for(question: str, searched: tuple[str, str]) -> None:

@@ -12,12 +12,15 @@ import index.encoder
 from index import build
 from qa.desk import Desk
 from ui.editor import editor_link
+from ui.render import Turn
+from ui.turns import earlier
 
 pytestmark = needs_chromium
 LONG = "# 長いノート\n\n" + "\n".join(f"{n}行目です。" for n in range(1, 400))
 NOTES = {
     "旅行.md": f"{LONG}\n\n## 持ち物\n\n- 傘は折りたたみにする\n- 靴は防水にする\n",
     "仕事/車.md": "# 社用車\n\n## 鍵\n\n鍵は総務の田中さんが預かる。車検は三月。\n",
+    "長い.md": f"{'前置きです。' * 700}倉庫の番人は三郎です。{'後書きです。' * 100}\n",
     "仕事/車検.md": "# 記録\n\n去年の車検は田中さんが三月に出した。\n",
 }
 
@@ -129,6 +132,29 @@ def test_cards_say_how_near_and_what_is_like_them(page: Page, address: str) -> N
     expect(side.get_by_role("alert")).to_have_count(0)
 
 
+def test_a_quote_far_down_a_long_line_is_seen(page: Page, address: str) -> None:
+    page.goto(address)
+    send(page, "倉庫の番人は？")
+    page.locator("a.cite").first.click()
+    mark = page.locator("#side mark")
+    expect(mark).to_contain_text("倉庫の番人は三郎です。")
+    expect(mark).to_be_in_viewport()
+
+
+def test_a_question_that_could_not_be_sent_comes_back(page: Page, address: str) -> None:
+    page.goto(address)
+    page.route("**/queue/join*", lambda route: route.abort())
+    send(page, "鍵は誰が預かる？")
+    page.wait_for_timeout(500)
+    page.unroute("**/queue/join*")
+    page.reload()
+    expect(page.locator(BOX)).to_have_value("鍵は誰が預かる？")
+    page.press(BOX, "Enter")
+    expect(page.locator("a.cite").first).to_be_visible()
+    page.wait_for_timeout(1500)
+    expect(page.locator(BOX)).to_have_value("")
+
+
 def test_a_source_that_is_gone_is_said(page: Page, address: str, tmp_path: Path) -> None:
     page.goto(address)
     send(page, "鍵は誰が預かる？")
@@ -154,6 +180,15 @@ def test_a_refusal_offers_questions_that_are_answered(page: Page, seeds_chat: st
         expect(page.locator(".bot-row")).to_have_count(number + 2)
         expect(page.locator(".user-row").last).to_have_text(asked, use_inner_text=True)
         expect(page.locator(".bot-row").last.locator("a.cite").first).to_be_visible()
+        expect(page.locator(".searched")).to_have_count(0)  # asked as it was tried, and offered
+
+
+def test_what_is_offered_leans_on_nothing() -> None:
+    refused = Turn("4月2日の定例の場所は？", suggestions=("決定事項は？",))
+    assert earlier([Turn("定例はいつ？"), refused], "決定事項は？") == []
+    asked = [refused, Turn("決定事項は？")]
+    assert earlier(asked, "それはいつ？") == ["決定事項は？"]
+    assert earlier([Turn("定例はいつ？")], "場所は？") == ["定例はいつ？"]
 
 
 @pytest.mark.model

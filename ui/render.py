@@ -84,11 +84,11 @@ def answer_html(turn: Turn, number: int) -> str:
         cards = "".join(card(hit, _near(hit, answer)) for hit in others)
         summary = f"<summary>{OTHERS.format(len(others))}</summary>"
         parts.append(f"<details>{summary}{cards}</details>")
-    elif others:
-        parts.append(f"<h2>{NEAR}</h2>")
-        parts += [card(hit, _near(hit, answer)) for hit in answer.nearest]
     if turn.suggestions:
         parts.append(f'<p class="covered">{COVERED}: {_questions(turn.suggestions)}</p>')
+    if others and not answer.found:
+        parts.append(f"<h2>{NEAR}</h2>")
+        parts += [card(hit, _near(hit, answer)) for hit in answer.nearest]
     return "".join(parts)
 
 

@@ -51,6 +51,17 @@ def stopped(turns: Sequence[Turn]) -> list[Turn]:
     return [turn if turn.done else replace(turn, stopped=True) for turn in turns]
 
 
+def earlier(turns: Sequence[Turn], question: str) -> list[str]:
+    """The questions that one may lean on: none before one that the chat itself has offered.
+
+    What is offered stands on its own, and was tried as it stands.
+    """
+    asked = [turn.question for turn in turns] + [question]
+    offered = {text for turn in turns for text in turn.suggestions}
+    last = max((at for at, text in enumerate(asked) if text in offered), default=0)
+    return asked[last:-1]
+
+
 def _read(kept: object) -> Turn | None:
     try:
         turn = _TURN.validate_json(json.dumps(kept), strict=True)

@@ -31,6 +31,33 @@ addEventListener("click", (event) => {
   if (button.matches(".suggested")) setTimeout(send, 0, box, box.value);
 });
 
+// A question that was sent while the server was away is gone once the page is drawn anew: it comes
+// back into the box.
+const UNSENT = "kikigaki.unsent";
+let sent = -Infinity;
+function remember() {
+  const box = document.querySelector("#question textarea");
+  if (!box?.value.trim()) return;
+  sent = performance.now();
+  sessionStorage.setItem(UNSENT, box.value);
+}
+addEventListener("keydown", (event) => {
+  if (event.key === "Enter" && !event.shiftKey && !composing && event.target.matches?.("#question textarea")) remember();
+});
+addEventListener("click", (event) => { if (event.target.closest?.("#question .submit-button")) remember(); }, true);
+setInterval(() => {
+  const unsent = sessionStorage.getItem(UNSENT);
+  const box = document.querySelector("#question textarea");
+  if (!unsent || !box) return;
+  const rows = [...document.querySelectorAll("#chat .user-row")];
+  if (rows.at(-1)?.textContent.trim().startsWith(unsent.trim().slice(0, 100))) sessionStorage.removeItem(UNSENT);
+  else if (!box.value && performance.now() - sent > 5000) {
+    sessionStorage.removeItem(UNSENT);
+    box.value = unsent;
+    box.dispatchEvent(new Event("input", { bubbles: true }));
+  }
+}, 1000);
+
 // A new question or answer: keep its question at the top while the answer is drawn under it, so that
 // it is read from its start.
 let drawn = 0, until = 0;

@@ -19,7 +19,8 @@ async function open(link, from) {
   link.setAttribute("aria-current", "true");
   show("source", { heading: place, body, tools: [tools(link, place), ...(editor ? [editor] : [])], from, within, onClose: forget });
   // scrollIntoView would move the whole page on a phone
-  const [view, first] = [document.querySelector("#side .view"), document.querySelector("#side mark, #side .cited")];
+  const view = document.querySelector("#side .view");
+  const first = view.querySelector("mark") ?? view.querySelector(".cited");
   if (first) view.scrollTop += first.getBoundingClientRect().top - view.getBoundingClientRect().top - view.clientHeight / 3;
 }
 
