@@ -62,6 +62,7 @@ setInterval(() => {
 // it is read from its start.
 let drawn = 0, until = 0;
 new MutationObserver(() => {
+  document.querySelector("#chat .examples")?.removeAttribute("role"); // a list, it says, but of buttons
   const now = document.querySelectorAll("#chat .message-row, #chat .md > *").length;
   if (now !== drawn) until = performance.now() + 500;
   drawn = now;
@@ -70,7 +71,6 @@ new MutationObserver(() => {
   last?.closest("[role=log]")?.scrollTo({ top: last.offsetTop });
   // Gradio labels each message with its HTML source, which a screen reader would read out.
   document.querySelectorAll("#chat [aria-label*='message: ']").forEach((text) => text.removeAttribute("aria-label"));
-  document.querySelector("#chat .examples")?.removeAttribute("role"); // a list, it says, but of buttons
 }).observe(document, { childList: true, subtree: true });
 
 // 解除 vanishes under the finger that pressed it: the focus stays in its row.
