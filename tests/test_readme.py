@@ -2,11 +2,15 @@
 
 import hashlib
 import re
+import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from conftest import ROOT
+
+from index.store import Store
 
 READMES = ("README.md", "README.ja.md")
 
@@ -16,7 +20,11 @@ def code_blocks(text: str, language: str) -> list[str]:
 
 
 @pytest.mark.model
-def test_the_scripts_run() -> None:
+def test_the_scripts_run(
+    seeds_store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(seeds_store.folder, tmp_path / "store")  # encoded once for all tests
+    monkeypatch.setenv("KIKIGAKI_STORE", str(tmp_path / "store"))
     (script,) = code_blocks((ROOT / "README.md").read_text(encoding="utf-8"), "python")
     done = subprocess.run(
         [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=False
