@@ -27,8 +27,7 @@ def faults(page: Page) -> list[str]:
     ]
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
-@pytest.mark.parametrize("width", [1300, 390])
+@pytest.mark.parametrize(("width", "theme"), [(1300, "light"), (390, "dark")])
 def test_axe_finds_nothing_serious(page: Page, seeds_chat: str, theme: str, width: int) -> None:
     page.set_viewport_size({"width": width, "height": 850})
     page.goto(f"{seeds_chat}?__theme={theme}")
