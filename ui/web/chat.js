@@ -34,27 +34,38 @@ addEventListener("click", (event) => {
 // A question that was sent while the server was away is gone once the page is drawn anew: it comes
 // back into the box.
 const UNSENT = "kikigaki.unsent";
-let sent = -Infinity;
+const asked = () => [...document.querySelectorAll("#chat .user-row")];
+let sent = -Infinity; // when, in ms
+let before = Infinity; // questions in the chat then; of a page drawn anew since, nobody knows
+
+function unsent(...text) {
+  try {
+    return text.length ? sessionStorage.setItem(UNSENT, ...text) : sessionStorage.getItem(UNSENT) ?? "";
+  } catch {
+    return ""; // forbidden: then it is lost
+  }
+}
+
 function remember() {
   const box = document.querySelector("#question textarea");
   if (!box?.value.trim()) return;
-  sent = performance.now();
-  sessionStorage.setItem(UNSENT, box.value);
+  [sent, before] = [performance.now(), asked().length];
+  unsent(box.value);
 }
+
 addEventListener("keydown", (event) => {
   if (event.key === "Enter" && !event.shiftKey && !composing && event.target.matches?.("#question textarea")) remember();
 });
 addEventListener("click", (event) => { if (event.target.closest?.("#question .submit-button")) remember(); }, true);
 setInterval(() => {
-  const unsent = sessionStorage.getItem(UNSENT);
-  const box = document.querySelector("#question textarea");
-  if (!unsent || !box) return;
-  const rows = [...document.querySelectorAll("#chat .user-row")];
-  if (rows.at(-1)?.textContent.trim().startsWith(unsent.trim().slice(0, 100))) sessionStorage.removeItem(UNSENT);
+  const [question, box] = [unsent(), document.querySelector("#question textarea")];
+  if (!question || !box) return;
+  const arrived = asked().length > before || asked().at(-1)?.textContent.trim() === question.trim();
+  if (arrived) unsent("");
   else if (!box.value && performance.now() - sent > 5000) {
-    sessionStorage.removeItem(UNSENT);
-    box.value = unsent;
-    box.dispatchEvent(new Event("input", { bubbles: true }));
+    unsent("");
+    box.value = question;
+    box.dispatchEvent(new Event("input", { bubbles: true })); // for Svelte, which reads it then
   }
 }, 1000);
 
