@@ -2,12 +2,15 @@
 
 import hashlib
 import os
-from collections.abc import Iterator, Sequence
+import socket
+import time
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+import app
 from index import build, open_store
 from index.store import Store
 from index.tokens import bigrams
@@ -99,3 +102,25 @@ def write_notes(folder: Path, notes: dict[str, str]) -> Path:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")
     return folder
+
+
+def until(true: Callable[[], object]) -> None:
+    """Wait for something that another thread or process brings about."""
+    for _ in range(600):
+        if true():
+            return
+        time.sleep(0.05)
+    raise TimeoutError
+
+
+def run_app(monkeypatch: pytest.MonkeyPatch, notes: Path, host: str, password: str) -> int:
+    """Run the chat's command up to where it would serve; gives the port it was told."""
+    monkeypatch.setattr("app.Desk.start", lambda desk: None)
+    monkeypatch.setattr("uvicorn.Server.run", lambda server, sockets: None)
+    if password:
+        monkeypatch.setenv("KIKIGAKI_USER", "太郎")
+        monkeypatch.setenv("KIKIGAKI_PASSWORD", password)
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = int(free.getsockname()[1])
+    assert app.main(["--notes", str(notes), "--host", host, "--port", str(port)]) == 0
+    return port

@@ -3,12 +3,11 @@
 import http.client
 import os
 import shutil
-import socket
 import subprocess
 import sys
 import time
 import unicodedata
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
@@ -16,7 +15,7 @@ from urllib.parse import quote, urlsplit
 
 import pytest
 from chromium import needs_chromium, send, serving
-from conftest import NOTES, ROOT, BigramEncoder, write_notes
+from conftest import NOTES, ROOT, BigramEncoder, run_app, until, write_notes
 from fastapi import FastAPI
 from playwright.sync_api import Page, expect
 from starlette.testclient import TestClient
@@ -200,14 +199,6 @@ def desk(
     opened.close()
 
 
-def until(true: Callable[[], bool]) -> None:
-    for _ in range(600):
-        if true():
-            return
-        time.sleep(0.05)
-    raise TimeoutError
-
-
 def put(address: str, name: str, body: bytes, *headers: tuple[str, str]) -> tuple[int, str]:
     connection = http.client.HTTPConnection(urlsplit(address).netloc, timeout=20)
     connection.request("PUT", "/notes/" + quote(name, safe=""), body, dict(headers))
@@ -278,17 +269,10 @@ def test_who_may_change_anything(
     notes: Path, monkeypatch: pytest.MonkeyPatch, host: str, password: str, may: bool
 ) -> None:
     told: list[bool] = []
-    monkeypatch.setattr("app.Desk.start", lambda desk: None)
-    monkeypatch.setattr("uvicorn.Server.run", lambda server, sockets: None)
     monkeypatch.setattr(
         app, "routes", lambda desk, *, may_write: told.append(may_write) or routes(desk)
     )
-    if password:
-        monkeypatch.setenv("KIKIGAKI_USER", "太郎")
-        monkeypatch.setenv("KIKIGAKI_PASSWORD", password)
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    assert app.main(["--notes", str(notes), "--host", host, "--port", str(port)]) == 0
+    run_app(monkeypatch, notes, host, password)
     assert told == [may]
 
 

@@ -15,7 +15,7 @@ from urllib.parse import quote, urlsplit
 
 import pytest
 from chromium import serving
-from conftest import NOTES, ROOT, BigramEncoder, write_notes
+from conftest import NOTES, ROOT, BigramEncoder, run_app, write_notes
 from starlette.responses import PlainTextResponse
 
 import app
@@ -238,14 +238,7 @@ def test_listening_elsewhere_is_warned_of(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setattr("app.Desk.start", lambda desk: None)
-    monkeypatch.setattr("uvicorn.Server.run", lambda server, sockets: None)
-    if password:
-        monkeypatch.setenv("KIKIGAKI_USER", "太郎")
-        monkeypatch.setenv("KIKIGAKI_PASSWORD", password)
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    assert app.main(["--notes", str(notes), "--host", host, "--port", str(port)]) == 0
+    port = run_app(monkeypatch, notes, host, password)
     first, *rest = capsys.readouterr().out.splitlines()
     assert f"http://{host}:{port}" in first
     assert told in "\n".join(rest)

@@ -4,11 +4,11 @@ import os
 import shutil
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from conftest import BigramEncoder
+from conftest import BigramEncoder, until
 
 from index import open_store
 from index.build import BuildReport
@@ -36,14 +36,6 @@ def store(follower: Follower, store_folder: Path, encoder: BigramEncoder) -> Ite
     with open_store(store_folder, encoder=encoder) as opened:
         opened.followed = True  # what is seen is the follower's work
         yield opened
-
-
-def until(true: Callable[[], object]) -> None:
-    for _ in range(600):
-        if true():
-            return
-        time.sleep(0.05)
-    raise TimeoutError
 
 
 def top(question: str, store: Store) -> str:
