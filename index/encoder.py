@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from index.errors import ModelUnavailable
+from index.prompts import Prompts, prompts_of
 from index.settings import model_name
 
 if TYPE_CHECKING:
@@ -20,8 +21,6 @@ if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
 
 BATCH = 16  # texts at a time: few, so that Ctrl-C and a small memory wait for little
-QUERY_PROMPTS = ("query", "search_query", "retrieval_query")  # as model cards name them
-PASSAGE_PROMPTS = ("passage", "document", "search_document", "retrieval_document")
 
 
 class Encoder(Protocol):
@@ -52,20 +51,21 @@ class Encoder(Protocol):
 
 
 class SentenceTransformerEncoder:
-    """Any sentence-transformers model, with the prompts its folder names."""
+    """Any sentence-transformers model, with the prefixes it wants."""
 
-    def __init__(self, model: SentenceTransformer, name: str, fingerprint: str) -> None:
+    def __init__(
+        self, model: SentenceTransformer, name: str, fingerprint: str, prompts: Prompts
+    ) -> None:
         """Wrap a loaded model; `load_encoder` is the usual door."""
         self._model = model
         self.name = name
         self.fingerprint = fingerprint
         self.dim = int(model.get_embedding_dimension() or 0)
-        self._question_prompt = _first_prompt(model, QUERY_PROMPTS)
-        self._passage_prompt = _first_prompt(model, PASSAGE_PROMPTS)
+        self._prompts = prompts
 
     def encode_passages(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """(len(texts), dim) vectors of length 1."""
-        return self._encode(texts, self._passage_prompt)
+        return self._encode(texts, self._prompts.passage)
 
     def encode_questions(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """(len(texts), dim) vectors of length 1.
@@ -78,7 +78,7 @@ class SentenceTransformerEncoder:
         threads = torch.get_num_threads()
         torch.set_num_threads(1)
         try:
-            return self._encode(texts, self._question_prompt)
+            return self._encode(texts, self._prompts.question)
         finally:
             torch.set_num_threads(threads)
 
@@ -148,9 +148,12 @@ def _load(name: str) -> Encoder:
         from index.default_model import default_model, fingerprint
 
         folder = default_model()
-        return SentenceTransformerEncoder(_open(str(folder)), folder.name, fingerprint(folder))
+        model = _open(str(folder))
+        prompts = prompts_of(model, folder.name)
+        return SentenceTransformerEncoder(model, folder.name, fingerprint(folder), prompts)
     model = _open(name)
-    return SentenceTransformerEncoder(model, name, _weights_fingerprint(model))
+    prompts = prompts_of(model, name)
+    return SentenceTransformerEncoder(model, name, _weights_fingerprint(model, prompts), prompts)
 
 
 def _open(name: str) -> SentenceTransformer:
@@ -178,14 +181,10 @@ def _open(name: str) -> SentenceTransformer:
         ) from error
 
 
-def _first_prompt(model: SentenceTransformer, names: Sequence[str]) -> str:
-    prompts = getattr(model, "prompts", None) or {}
-    return next((prompts[name] for name in names if prompts.get(name)), "")
-
-
-def _weights_fingerprint(model: SentenceTransformer) -> str:
-    """SHA-256 over weights, prompts and length limit: what two equal vectors depend on."""
-    digest = hashlib.sha256(repr((model.prompts, model.max_seq_length)).encode())
+def _weights_fingerprint(model: SentenceTransformer, prompts: Prompts) -> str:
+    """SHA-256 over weights, prefixes and length limit: what two equal vectors depend on."""
+    settings = (prompts.question, prompts.passage, model.max_seq_length)
+    digest = hashlib.sha256(repr(settings).encode())
     for key, tensor in sorted(model.state_dict().items()):
         digest.update(key.encode())
         digest.update(tensor.detach().cpu().contiguous().view(-1).float().numpy().tobytes())

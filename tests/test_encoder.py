@@ -4,38 +4,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from conftest import make_model
 
 from index.encoder import configured_model, load_encoder
 from index.errors import ModelUnavailable
-
-
-def make_model(folder: Path, seed: int, prompts: dict[str, str]) -> Path:
-    import torch
-    from sentence_transformers import SentenceTransformer
-    from sentence_transformers.sentence_transformer.modules import Pooling, Transformer
-    from tokenizers import Tokenizer, models, pre_tokenizers
-    from transformers import BertConfig, BertModel, PreTrainedTokenizerFast
-
-    torch.manual_seed(seed)
-    letters = ["[PAD]", "[UNK]", *"queryパスジ: 猫犬はこたつで丸くなる。"]
-    tokenizer = Tokenizer(
-        models.WordLevel({c: i for i, c in enumerate(dict.fromkeys(letters))}, "[UNK]")
-    )
-    tokenizer.pre_tokenizer = pre_tokenizers.Split("", "isolated")
-    bert = folder.with_name(folder.name + "-bert")
-    PreTrainedTokenizerFast(
-        tokenizer_object=tokenizer, pad_token="[PAD]", unk_token="[UNK]"
-    ).save_pretrained(bert)
-    BertModel(
-        BertConfig(vocab_size=len(letters), hidden_size=16, num_hidden_layers=1,
-                   num_attention_heads=2, intermediate_size=32, max_position_embeddings=64)
-    ).save_pretrained(bert)  # fmt: skip
-    transformer = Transformer(str(bert))
-    model = SentenceTransformer(
-        modules=[transformer, Pooling(16, "mean")], prompts=prompts, device="cpu"
-    )
-    model.save(str(folder))
-    return folder
 
 
 def test_a_model_folder_with_its_own_prompts(
