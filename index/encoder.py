@@ -1,25 +1,30 @@
-"""Turning text into vectors: what an encoder is, and the one run by sentence-transformers."""
+"""Turning text into vectors: what an encoder is, which one is configured, and how it is loaded.
+
+The default model runs in onnx_encoder.py; any other is run by sentence-transformers, here.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 import threading
 import warnings
 from collections.abc import Sequence
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from index.errors import ModelUnavailable
+from index.onnx_encoder import OnnxEncoder, fingerprint
 from index.prompts import Prompts, prompts_of
-from index.settings import model_name
+from index.settings import DEFAULT_MODEL, model_name
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
     from sentence_transformers import SentenceTransformer
 
+GPU_FROM = 1_000  # passages
 BATCH = 16  # texts at a time: few, so that Ctrl-C and a small memory wait for little
 
 
@@ -119,15 +124,30 @@ def load_encoder() -> Encoder:
         return _loaded[name]
 
 
+def passage_encoder(count: int) -> Encoder:
+    """What to encode so many passages with; its vectors may be mixed with those of `load_encoder`.
+
+    The same, but where the default model has many to encode and there is a CUDA GPU: there
+    sentence-transformers runs it. Importing that for a few would take longer than they do.
+
+    Raises:
+        ModelUnavailable: as `load_encoder`.
+    """
+    encoder = load_encoder()
+    if model_name() or count < GPU_FROM or not _has_cuda():
+        return encoder
+    model = _open(str(DEFAULT_MODEL))
+    prompts = prompts_of(model, encoder.name)
+    return SentenceTransformerEncoder(model, encoder.name, encoder.fingerprint, prompts)
+
+
 def configured_model() -> str:
     """What `load_encoder` would load, told without loading it; changes when the setting does."""
     name = model_name()
     if name is None:
-        from index.default_model import SOURCE, UNPACKER
-
         try:
-            return f"default {SOURCE[0]} {version(SOURCE[0])}, unpacker {UNPACKER}"
-        except PackageNotFoundError:
+            return f"default {fingerprint(DEFAULT_MODEL)}"
+        except ModelUnavailable:
             return "default"  # loading it will say what is missing
     config = Path(name).expanduser() / "modules.json"
     return f"{name} {config.stat().st_mtime_ns}" if config.is_file() else name
@@ -143,14 +163,17 @@ def encoder_failed() -> bool:
     return (model_name() or "") in _failed
 
 
+def _has_cuda() -> bool:
+    if not shutil.which("nvidia-smi"):  # it comes with the driver; torch takes seconds to ask
+        return False
+    import torch
+
+    return torch.cuda.is_available()
+
+
 def _load(name: str) -> Encoder:
     if not name:
-        from index.default_model import default_model, fingerprint
-
-        folder = default_model()
-        model = _open(str(folder))
-        prompts = prompts_of(model, folder.name)
-        return SentenceTransformerEncoder(model, folder.name, fingerprint(folder), prompts)
+        return OnnxEncoder(DEFAULT_MODEL)
     model = _open(name)
     prompts = prompts_of(model, name)
     return SentenceTransformerEncoder(model, name, _weights_fingerprint(model, prompts), prompts)

@@ -9,7 +9,9 @@ from pathlib import Path
 
 import platformdirs
 
-SEEDS = Path(__file__).resolve().parent.parent / "seeds"
+ROOT = Path(__file__).resolve().parent.parent
+SEEDS = ROOT / "seeds"
+DEFAULT_MODEL = ROOT / "models" / "kikigaki-e5-small-ja"
 
 
 def notes_folder(flag: str | os.PathLike[str] | None = None) -> Path:
@@ -32,7 +34,7 @@ def store_folder(notes: Path, flag: str | os.PathLike[str] | None = None) -> Pat
 
 
 def cache_folder() -> Path:
-    """The folder of this user's cache where stores and the unpacked model are kept."""
+    """The folder of this user's cache where stores are kept."""
     return platformdirs.user_cache_path("kikigaki")
 
 

@@ -584,6 +584,12 @@ def of_another_folder(bound: str, notes_folder: Path) -> StoreMismatch:
     )
 
 
+def context_of(title: str, passage: Passage) -> str:
+    """A passage's note and headings in one line, outermost first; searched, never quoted."""
+    titles = passage.heading if title in passage.heading else (title, *passage.heading)
+    return " › ".join(titles)
+
+
 def searched_text(context: str, text: str) -> str:
     """What the encoder reads for a passage: its title and headings, then its own lines, plain."""
     lines = (line.strip() for line in plain(f"{context}\n{text}").split("\n"))

@@ -38,6 +38,7 @@ from index.store import (
     MARKER,
     MARKER_TEXT,
     Store,
+    context_of,
     of_another_folder,
     refused_writes,
     searched_text,
@@ -382,8 +383,7 @@ def _put_note(db: sqlite3.Connection, row: Sequence[str | int]) -> None:
 
 
 def _row(note: Note, passage: Passage) -> _PassageRow:
-    titles = passage.heading if note.title in passage.heading else (note.title, *passage.heading)
-    context = " › ".join(titles)
+    context = context_of(note.title, passage)
     file_name = PurePosixPath(note.path).stem if note.title not in note.path else ""
     return (
         passage.path,

@@ -11,13 +11,14 @@ from __future__ import annotations
 import json
 import math
 import struct
-from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from training.charsmap import charsmap
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -26,7 +27,6 @@ MAX_TOKENS = 512  # the model has no more positions
 SPECIAL = ("<s>", "<pad>", "</s>", "<unk>", "<mask>")  # the first four are ids 0 to 3
 BLOCK = np.dtype([("scale", "<f2"), ("nibbles", "u1", 16)])  # 32 weights in 18 bytes
 STRIDE = 65_536 * BLOCK.itemsize  # bytes unpacked at a time (to 8 MB), so memory stays flat
-TILDE, STAND_IN = "～", "\U0010fffd"  # the model knows ～; a private character takes it past NFKC
 
 SIZES = [
     *("hidden_size", "num_hidden_layers", "num_attention_heads", "intermediate_size"),
@@ -203,28 +203,19 @@ def write_weights(path: Path, tensors: list[Tensor]) -> None:
 
 
 def build_tokenizer(source: Source) -> Tokenizer:
-    """The model's tokenizer: normal form, ▁ before each word, unigram pieces, `<s> … </s>`.
-
-    The normal form is the source's table wherever NFKC differs from it, and NFKC. NFKC also
-    composes (か + U+3099 → が, ｶﾞ → ガ), as the original model's SentencePiece does; the package's
-    engine, which looks at single characters, does not.
-    """
+    """The model's tokenizer: normal form, ▁ before each word, unigram pieces, `<s> … </s>`."""
     from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, processors
-    from tokenizers.normalizers import NFKC, Normalizer, Replace, Sequence, Strip
+    from tokenizers.normalizers import Precompiled, Replace, Sequence
     from tokenizers.pre_tokenizers import Metaspace
 
-    exceptions: dict[str, str] = defaultdict(str)  # normal form → its characters, as a regex set
-    for character, normal in source.table.items():
-        if NFKC().normalize_str(character) != normal:
-            exceptions[normal] += f"\\x{{{ord(character):x}}}"
-    steps: list[Normalizer] = [
-        Replace(Regex(f"[{characters}]"), to) for to, characters in exceptions.items()
-    ]
-    steps += [Replace(TILDE, STAND_IN), NFKC(), Replace(STAND_IN, TILDE)]
-    steps += [Replace(Regex(" +"), " "), Strip()]
-
     tokenizer = Tokenizer(models.Unigram(source.pieces, unk_id=3, byte_fallback=False))
-    tokenizer.normalizer = Sequence(steps)
+    tokenizer.normalizer = Sequence(
+        [
+            Precompiled(charsmap(source.table)),
+            Replace(Regex(" +"), " "),
+            Replace(Regex("^ | $"), ""),
+        ]
+    )
     tokenizer.pre_tokenizer = Metaspace()
     tokenizer.decoder = decoders.Metaspace()
     tokenizer.post_processor = processors.TemplateProcessing(
