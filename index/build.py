@@ -262,9 +262,11 @@ def encode(
     try:
         remarks: tuple[str, ...] = ()
         if difference := store.use_encoder(encoder, model):
+            meanwhile = "それまでは前のベクトルで答えます。" if store.former_name else ""
             remarks = (
-                f"モデルが変わったので、ベクトルを作り直します: {difference}\n"
-                f"(Another model: all passages are encoded again.)",
+                f"モデルが変わったので、ベクトルを作り直します: {difference}。{meanwhile}\n"
+                f"(Another model: all passages are encoded again"
+                f"{', the former vectors answer until then' if meanwhile else ''}.)",
             )
         deadline = time.monotonic() + seconds
         encoded = 0

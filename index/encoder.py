@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import threading
 import warnings
@@ -10,10 +11,11 @@ from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
+from weakref import WeakValueDictionary
 
 from index.errors import ModelUnavailable
 from index.prompts import Prompts, prompts_of
-from index.settings import model_name
+from index.settings import cache_folder, model_name
 
 if TYPE_CHECKING:
     import numpy as np
@@ -189,3 +191,82 @@ def _weights_fingerprint(model: SentenceTransformer, prompts: Prompts) -> str:
         digest.update(key.encode())
         digest.update(tensor.detach().cpu().contiguous().view(-1).float().numpy().tobytes())
     return digest.hexdigest()[:16]
+
+
+# ── a model that is no longer the configured one ──────────────────────────────────────────────────
+
+_formers: WeakValueDictionary[str, Encoder] = WeakValueDictionary()  # in memory while one answers
+_lost: dict[str, ModelUnavailable] = {}
+_reopening = threading.Lock()  # its own: questions to the configured model go on meanwhile
+
+
+def former_encoder(name: str, fingerprint: str) -> Encoder:
+    """The encoder that made a store's vectors, from what is left of it on this machine.
+
+    Nothing is downloaded. It is kept in memory as long as somebody holds it; what could not be
+    loaded is not tried again in this process.
+
+    Args:
+        name: what it called itself: its name or folder, or the unpacked default model's.
+        fingerprint: what it has to have.
+
+    Raises:
+        ModelUnavailable: it is not there any more, or is another one now.
+    """
+    with _reopening:
+        if fingerprint in _lost:
+            raise _lost[fingerprint]
+        encoder = _formers.get(fingerprint)
+        if encoder is None:
+            try:
+                encoder = _formers[fingerprint] = _former(name, fingerprint)
+            except Exception as error:  # the libraries raise whatever their parts do
+                _lost[fingerprint] = ModelUnavailable(
+                    f"索引のベクトルを作ったモデル {name} が読めません。`python -m index` が"
+                    f"今のモデルで作り直すまで、言葉だけで探します。: {error}\n"
+                    f"(The model of the stored vectors cannot be loaded; answers use keywords only "
+                    f"until that command has encoded all passages with the present one.)"
+                )
+                raise _lost[fingerprint] from error
+        return encoder
+
+
+def former_ready(fingerprint: str) -> bool:
+    """Whether `former_encoder` would answer at once."""
+    return fingerprint in _formers
+
+
+def former_failed(fingerprint: str) -> bool:
+    """Whether it could not be loaded in this process."""
+    return fingerprint in _lost
+
+
+def _former(name: str, fingerprint: str) -> Encoder:
+    folder = cache_folder() / "models" / name
+    if not folder.is_dir():
+        folder = Path(name).expanduser()
+    if not folder.is_dir():
+        from huggingface_hub import snapshot_download
+
+        of_hub = name if "/" in name else f"sentence-transformers/{name}"
+        folder = Path(snapshot_download(of_hub, local_files_only=True))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of the libraries' own; a failure still raises
+        from sentence_transformers import SentenceTransformer
+        from transformers.utils import logging
+
+        logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+        model = SentenceTransformer(str(folder), local_files_only=True)
+    prompts = prompts_of(model, name)
+    if fingerprint not in (_unpacked_fingerprint(folder), _weights_fingerprint(model, prompts)):
+        raise ValueError("its weights or prefixes are others now")
+    return SentenceTransformerEncoder(model, name, fingerprint, prompts)
+
+
+def _unpacked_fingerprint(folder: Path) -> str:
+    """What versions 0.x gave an unpacked default model; empty for any other folder."""
+    try:
+        manifest = json.loads((folder / "kikigaki.json").read_bytes())
+        return f"{manifest['source'][:12]}-{manifest['unpacker']}"
+    except (OSError, ValueError, KeyError):
+        return ""
