@@ -481,11 +481,13 @@ class Store:
         with self._vectors_of(vector.encoder) as vectors:
             return vectors.usual_cosine(vector.values)
 
-    def vectors(self) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-        """The ids of all passages that have their vector, (n,) and rising, and these, (n, dim)."""
+    def vectors(self) -> tuple[str, NDArray[np.int64], NDArray[np.float32]]:
+        """The encoder's fingerprint, the ids of all passages that have their vector, and these.
+
+        The ids are (n,) and rising, the vectors (n, dim).
+        """
         with self._lock:
-            self._catch_up_vectors()
-            return self._vectors.vectors()
+            return self._catch_up_vectors(), *self._vectors.vectors()
 
     def question_vector(self, question: str) -> QuestionVector | None:
         """A question's vector, for the searches above.

@@ -214,7 +214,6 @@ class StoreWriter(Store):
                         for i, context, text in added
                     ],
                 )
-                _end_former(db)
             for file, when in touched:
                 before = db.execute("SELECT * FROM notes WHERE path = ?", (file.path,)).fetchone()
                 if before:  # path, name, title, sha256, size, mtime, when it was read, the rest
@@ -282,8 +281,14 @@ class StoreWriter(Store):
                     for key, blob in zip(keys, blobs, strict=True)
                 ],
             )
-            _end_former(db)
         return generation
+
+    def end_former(self) -> None:
+        """Turn to the newest encoder's vectors once they are as many as the former's."""
+        if self._db.meta("former_encoder"):
+            with self._db.transaction() as db:
+                if _end_former(db):
+                    new_commit(db)
 
     def adopt_vectors(self, damaged: Path) -> None:
         """Take over the vectors of a damaged SQLite file, those that are whole.
@@ -340,20 +345,22 @@ def _keep_as_former(db: sqlite3.Connection, former: Answering) -> None:
     set_meta(db, "former_dim", str(former.dim))
 
 
-def _end_former(db: sqlite3.Connection) -> None:
+def _end_former(db: sqlite3.Connection) -> bool:
     """Turn to the newest encoder's vectors once they are as many as the former's, and forget these.
 
     Not only once all are made: where the former's are few, they do not keep the rest waiting.
     """
     if answering(db).table != "former":
-        return
+        return False
     former, newest = (
         db.execute(f"SELECT count(*) FROM {table} JOIN vectors ON vector_key = key").fetchone()
         for table in ("former", "passages")
     )
-    if newest >= former:
-        _drop_former(db)
-        db.execute(f"DELETE FROM vectors WHERE {unused(db)}")
+    if newest < former:
+        return False
+    _drop_former(db)
+    db.execute(f"DELETE FROM vectors WHERE {unused(db)}")
+    return True
 
 
 def _drop_former(db: sqlite3.Connection) -> None:

@@ -193,7 +193,7 @@ class Desk:
         """
         store = self._store(wait=False)
         vector = store.question_vector(read_question(question, store).text)
-        return None if vector is None else self._mapper.place(vector.values)
+        return None if vector is None else self._mapper.place(vector)
 
     def examples(self) -> list[str]:
         """Questions to begin with: for the note that comes along, else of the notes' headings.

@@ -14,6 +14,7 @@ from test_build import dump, top
 from test_crash import searches
 from test_desk import wait_until_idle
 from test_encoder import make_model
+from test_map import wait_for
 
 import index.encoder
 from index import build, open_store
@@ -25,6 +26,7 @@ from index.store import FILE_NAME, Store
 from index.writer import StoreWriter
 from qa import ask, retrieve
 from qa.desk import Desk
+from qa.map import Mapper
 from ui.notes_panel import status_html
 
 OWNERS, THINGS = (
@@ -158,10 +160,11 @@ def test_few_former_vectors_do_not_keep_the_newest_waiting(
 ) -> None:
     begin(many, store_folder, former)
     begin(many, store_folder, newest)
-    assert vectors_kept(store_folder) == BATCH
+    begin(many, store_folder, newest)
+    assert vectors_kept(store_folder) == 2 * BATCH
     with read(store_folder, newest) as store:
         assert store.former_name == ""
-        assert len(store.vectors()[0]) == BATCH
+        assert len(store.vectors()[1]) == 2 * BATCH
 
 
 def test_a_third_model_replaces_the_second(
@@ -209,7 +212,7 @@ def test_notes_that_change_meanwhile(
         assert top("玉ねぎ", store) == "犬時計.txt"  # by its words, at once
         moved = retrieve("犬の茶碗は？", store)[0]
         assert moved.passage.path == "箱/犬茶碗.txt" and moved.meaning is not None
-        paths = {passage.path for passage in store.passages(store.vectors()[0].tolist()).values()}
+        paths = {passage.path for passage in store.passages(store.vectors()[1].tolist()).values()}
         assert not paths & {"犬時計.txt", "犬茶碗.txt", "犬手紙.txt"}
     assert not former.encoded
     build(many, store_folder, encoder=newest)
@@ -228,6 +231,24 @@ def test_a_change_ends_when_what_was_to_be_encoded_is_gone(
             path.unlink()
     assert build(many, store_folder, encoder=newest).encoded == 0
     is_settled(store_folder, many, newest)
+
+
+def test_the_map_compares_no_question_with_another_models_vectors(
+    many: Path, store_folder: Path, former: BigramEncoder
+) -> None:
+    same_length = BigramEncoder("newest")
+    mapper = Mapper(lambda: None)
+    build(many, store_folder, encoder=former)
+    with read(store_folder, former) as before, read(store_folder, same_length) as after:
+        begun = wait_for(mapper, before).plane
+        build(many, store_folder, encoder=same_length)
+        asked = after.question_vector(QUESTION)
+        assert begun is not None and asked is not None
+        assert mapper.place(asked) is None
+        drawn = wait_for(mapper, after).plane
+        assert drawn is not None and drawn.encoder == same_length.fingerprint
+        assert mapper.place(asked) is not None
+    mapper.close()
 
 
 # ── models of sentence-transformers ───────────────────────────────────────────────────────────
