@@ -352,7 +352,7 @@ def _end_former(db: sqlite3.Connection) -> bool:
     """
     if answering(db).table != "former":
         return False
-    former, newest = (
+    (former,), (newest,) = (
         db.execute(f"SELECT count(*) FROM {table} JOIN vectors ON vector_key = key").fetchone()
         for table in ("former", "passages")
     )
