@@ -1,9 +1,9 @@
 """python -m benchmarks.encoder NOTES --full MODEL: the default encoder against what it came from.
 
 MODEL is the folder from `python -m training.unpack`: multilingual-e5-small with all its pieces, run
-by sentence-transformers in float32. Each loads in a process of its own and encodes the same passages
-of NOTES; they take turns, and the medians are compared. Memory is what a process holds more after
-loading and encoding than before it imported the engine, in MB of 10^6 bytes.
+by sentence-transformers in float32. Each loads in a process of its own and encodes the
+same passages of NOTES, three times each; medians are shown. Memory is what a process holds more
+than before it imported the engine, in MB of 10^6 bytes: loaded, and after encoding.
 """
 
 from __future__ import annotations

@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 
 from index.build import build, differences
 from index.passages import sentences
-from index.store import open_store
+from index.store import QuestionVector, open_store
 from index.tokens import tokenize
 from index.watch import Follower
 
@@ -100,6 +100,7 @@ def _follow(notes: Path, store: Path) -> tuple[list[float], list[float]]:
     by_words: list[float] = []
     by_vector: list[float] = []
     encoder = HashEncoder()
+    asked = QuestionVector(encoder.fingerprint, encoder.encode_questions(["x"])[0])
     with Follower(notes, store, encoder=encoder) as follower, open_store(store) as reader:
         reader.followed = True
         while follower.state.busy:
@@ -111,7 +112,7 @@ def _follow(notes: Path, store: Path) -> tuple[list[float], list[float]]:
             while not (found := reader.search_keywords([word], (), 1)):
                 time.sleep(0.01)
             by_words.append(time.perf_counter() - begun)
-            while not reader.cosines(encoder.encode_questions(["x"])[0], [found[0][0]]):
+            while not reader.cosines(asked, [found[0][0]]):
                 time.sleep(0.01)
             by_vector.append(time.perf_counter() - begun)
             time.sleep(1)

@@ -45,7 +45,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _read(folder: Path) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
     """A store's vectors, (n, dim), and for each the number of its note."""
     with open_store(folder) as store:
-        ids, vectors = store.vectors()
+        _, ids, vectors = store.vectors()
         passages = store.passages(ids.tolist())
     notes = np.unique([passages[i].path for i in ids.tolist()], return_inverse=True)[1]
     return vectors, notes

@@ -80,7 +80,17 @@ CREATE TABLE skipped (
     read_ns INTEGER NOT NULL
 ) WITHOUT ROWID;
 """
-_TABLE_NAMES = ("passages", "notes", "vectors", "removed", "skipped", "commits", "meta")
+# While another model takes over: by which vectors the passages are still found. Dropped at its end.
+FORMER_TABLE = """
+CREATE TABLE former (
+    id INTEGER PRIMARY KEY REFERENCES passages(id) ON DELETE CASCADE,
+    vector_key BLOB NOT NULL,
+    generation INTEGER NOT NULL             -- the passage's
+)
+"""
+_TABLE_NAMES = (
+    *("former", "passages", "notes", "vectors", "removed", "skipped", "commits", "meta"),
+)
 CHECKED = {  # the columns that each table's checksum is of
     "notes": "path, name, title, sha256, size, mtime_ns, read_ns, encoding, date, tags, cut",
     "passages": "path, start_line, end_line, heading, text, start, page, context, words,"

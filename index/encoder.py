@@ -1,31 +1,31 @@
 """Turning text into vectors: what an encoder is, which one is configured, and how it is loaded.
 
-The default model runs in onnx_encoder.py; any other is run by sentence-transformers, here.
+The default model runs in onnx_encoder.py, any other in sentence_encoder.py.
 """
 
 from __future__ import annotations
 
-import hashlib
-import os
+import json
 import shutil
 import threading
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
+from weakref import WeakValueDictionary
 
 from index.errors import ModelUnavailable
-from index.onnx_encoder import OnnxEncoder, fingerprint
-from index.prompts import Prompts, prompts_of
-from index.settings import DEFAULT_MODEL, model_name
+from index.onnx_encoder import OnnxEncoder
+from index.onnx_encoder import fingerprint as packed_fingerprint
+from index.prompts import prompts_of
+from index.sentence_encoder import SentenceTransformerEncoder, open_model, weights_fingerprint
+from index.settings import DEFAULT_MODEL, cache_folder, model_name
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
-    from sentence_transformers import SentenceTransformer
 
 GPU_FROM = 1_000  # passages
-BATCH = 16  # texts at a time: few, so that Ctrl-C and a small memory wait for little
 
 
 class Encoder(Protocol):
@@ -53,51 +53,6 @@ class Encoder(Protocol):
     def encode_questions(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """(len(texts), dim) vectors of length 1, for what is asked."""
         ...
-
-
-class SentenceTransformerEncoder:
-    """Any sentence-transformers model, with the prefixes it wants."""
-
-    def __init__(
-        self, model: SentenceTransformer, name: str, fingerprint: str, prompts: Prompts
-    ) -> None:
-        """Wrap a loaded model; `load_encoder` is the usual door."""
-        self._model = model
-        self.name = name
-        self.fingerprint = fingerprint
-        self.dim = int(model.get_embedding_dimension() or 0)
-        self._prompts = prompts
-
-    def encode_passages(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        """(len(texts), dim) vectors of length 1."""
-        return self._encode(texts, self._prompts.passage)
-
-    def encode_questions(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        """(len(texts), dim) vectors of length 1.
-
-        On one thread: a question is too short to share out. On 2 busy cores the median for one
-        fell from 318 to 63 ms by that, on idle ones from 42 to 34.
-        """
-        import torch
-
-        threads = torch.get_num_threads()
-        torch.set_num_threads(1)
-        try:
-            return self._encode(texts, self._prompts.question)
-        finally:
-            torch.set_num_threads(threads)
-
-    def _encode(self, texts: Sequence[str], prompt: str) -> NDArray[np.float32]:
-        import numpy as np
-
-        vectors = self._model.encode(
-            list(texts),
-            prompt=prompt,
-            batch_size=BATCH,
-            normalize_embeddings=True,
-            show_progress_bar=False,
-        )
-        return np.asarray(vectors, dtype=np.float32).reshape(len(texts), self.dim)
 
 
 _loaded: dict[str, Encoder] = {}
@@ -136,7 +91,7 @@ def passage_encoder(count: int) -> Encoder:
     encoder = load_encoder()
     if model_name() or count < GPU_FROM or not _has_cuda():
         return encoder
-    model = _open(str(DEFAULT_MODEL))
+    model = open_model(str(DEFAULT_MODEL))
     prompts = prompts_of(model, encoder.name)
     return SentenceTransformerEncoder(model, encoder.name, encoder.fingerprint, prompts)
 
@@ -146,7 +101,7 @@ def configured_model() -> str:
     name = model_name()
     if name is None:
         try:
-            return f"default {fingerprint(DEFAULT_MODEL)}"
+            return f"default {packed_fingerprint(DEFAULT_MODEL)}"
         except ModelUnavailable:
             return "default"  # loading it will say what is missing
     config = Path(name).expanduser() / "modules.json"
@@ -174,41 +129,87 @@ def _has_cuda() -> bool:
 def _load(name: str) -> Encoder:
     if not name:
         return OnnxEncoder(DEFAULT_MODEL)
-    model = _open(name)
+    model = open_model(name)
     prompts = prompts_of(model, name)
-    return SentenceTransformerEncoder(model, name, _weights_fingerprint(model, prompts), prompts)
+    return SentenceTransformerEncoder(model, name, weights_fingerprint(model, prompts), prompts)
 
 
-def _open(name: str) -> SentenceTransformer:
-    if Path(name).expanduser().is_dir():
-        name = str(Path(name).expanduser())
-        os.environ.setdefault("HF_HUB_OFFLINE", "1")  # a folder is whole: nothing is looked up
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of the libraries' own; a failure still raises
-            from sentence_transformers import SentenceTransformer
-            from transformers.utils import logging
+# ── a model that is no longer the configured one ──────────────────────────────────────────────────
 
-            logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+_formers: WeakValueDictionary[str, Encoder] = WeakValueDictionary()  # in memory while one answers
+_lost: dict[str, ModelUnavailable] = {}
+_reopening = threading.Lock()  # its own: questions to the configured model go on meanwhile
+
+
+def former_encoder(name: str, fingerprint: str) -> Encoder:
+    """The encoder that made a store's vectors, from what is left of it on this machine.
+
+    Nothing is downloaded. It is kept in memory as long as somebody holds it; what could not be
+    loaded is not tried again in this process.
+
+    Args:
+        name: what it called itself: its name or folder, or the unpacked default model's.
+        fingerprint: what it has to have.
+
+    Raises:
+        ModelUnavailable: it is not there any more, or is another one now.
+    """
+    with _reopening:
+        if fingerprint in _lost:
+            raise _lost[fingerprint]
+        encoder = _formers.get(fingerprint)
+        if encoder is None:
             try:
-                return SentenceTransformer(name, local_files_only=True)  # what is here needs no net
-            except OSError:
-                if Path(name).is_dir():
-                    raise
-                return SentenceTransformer(name)
-    except Exception as error:  # the libraries raise whatever their parts do
-        raise ModelUnavailable(
-            f"モデル {name} を読み込めません。キーワード検索だけで答えます。: {error}\n"
-            f"(The model cannot be loaded; KIKIGAKI_MODEL takes a sentence-transformers name or "
-            f"folder. Answers use keywords only.)"
-        ) from error
+                encoder = _formers[fingerprint] = _former(name, fingerprint)
+            except Exception as error:  # the libraries raise whatever their parts do
+                _lost[fingerprint] = ModelUnavailable(
+                    f"索引のベクトルを作ったモデル {name} が読めません。`python -m index` が"
+                    f"今のモデルで作り直すまで、言葉だけで探します。: {error}\n"
+                    f"(The model of the stored vectors cannot be loaded; answers use keywords only "
+                    f"until that command has encoded all passages with the present one.)"
+                )
+                raise _lost[fingerprint] from error
+        return encoder
 
 
-def _weights_fingerprint(model: SentenceTransformer, prompts: Prompts) -> str:
-    """SHA-256 over weights, prefixes and length limit: what two equal vectors depend on."""
-    settings = (prompts.question, prompts.passage, model.max_seq_length)
-    digest = hashlib.sha256(repr(settings).encode())
-    for key, tensor in sorted(model.state_dict().items()):
-        digest.update(key.encode())
-        digest.update(tensor.detach().cpu().contiguous().view(-1).float().numpy().tobytes())
-    return digest.hexdigest()[:16]
+def former_ready(fingerprint: str) -> bool:
+    """Whether `former_encoder` would answer at once."""
+    return fingerprint in _formers
+
+
+def former_failed(fingerprint: str) -> bool:
+    """Whether it could not be loaded in this process."""
+    return fingerprint in _lost
+
+
+def _former(name: str, fingerprint: str) -> Encoder:
+    if name == DEFAULT_MODEL.name and packed_fingerprint(DEFAULT_MODEL) == fingerprint:
+        return OnnxEncoder(DEFAULT_MODEL)
+    folder = cache_folder() / "models" / name
+    if not folder.is_dir():
+        folder = Path(name).expanduser()
+    if not folder.is_dir():
+        from huggingface_hub import snapshot_download
+
+        of_hub = name if "/" in name else f"sentence-transformers/{name}"
+        folder = Path(snapshot_download(of_hub, local_files_only=True))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of the libraries' own; a failure still raises
+        from sentence_transformers import SentenceTransformer
+        from transformers.utils import logging
+
+        logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+        model = SentenceTransformer(str(folder), local_files_only=True)
+    prompts = prompts_of(model, name)
+    if fingerprint not in (_unpacked_fingerprint(folder), weights_fingerprint(model, prompts)):
+        raise ValueError("its weights or prefixes are others now")
+    return SentenceTransformerEncoder(model, name, fingerprint, prompts)
+
+
+def _unpacked_fingerprint(folder: Path) -> str:
+    """What versions 0.x gave an unpacked default model; empty for any other folder."""
+    try:
+        manifest = json.loads((folder / "kikigaki.json").read_bytes())
+        return f"{manifest['source'][:12]}-{manifest['unpacker']}"
+    except (OSError, ValueError, KeyError):
+        return ""

@@ -13,8 +13,9 @@ import json
 import os
 import sys
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -22,6 +23,8 @@ from index.errors import ModelUnavailable
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+    from onnxruntime import InferenceSession
+    from tokenizers import Tokenizer
 
 MANIFEST = "kikigaki.json"
 TOKENS_A_BATCH = 1_024  # more makes no batch faster, and memory grows with it
@@ -106,14 +109,14 @@ def fingerprint(folder: Path) -> str:
 def unusable(folder: Path, error: Exception) -> ModelUnavailable:
     """What to tell when the default model's folder cannot be used."""
     return ModelUnavailable(
-        f"既定のモデル {folder} を読み込めません（{error}）。キーワード検索だけで答えます。ファイルを"
-        f"入れ直すか、KIKIGAKI_MODEL に別のモデルを指定してください。\n"
-        f"(The default model cannot be loaded; answers use keywords only. Restore its files, or set "
-        f"KIKIGAKI_MODEL to another model.)"
+        f"既定のモデル {folder} を読み込めません（{error}）。キーワード検索だけで答えます。"
+        f"ファイルを入れ直すか、KIKIGAKI_MODEL に別のモデルを指定してください。\n"
+        f"(The default model cannot be loaded; answers use keywords only. Restore its files, or "
+        f"set KIKIGAKI_MODEL to another model.)"
     )
 
 
-def _open_tokenizer(folder: Path, longest: int) -> Any:
+def _open_tokenizer(folder: Path, longest: int) -> Tokenizer:
     from tokenizers import Tokenizer
 
     tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
@@ -121,14 +124,15 @@ def _open_tokenizer(folder: Path, longest: int) -> Any:
     return tokenizer
 
 
-def _open_session(folder: Path) -> Any:
+def _open_session(folder: Path) -> InferenceSession:
     import onnxruntime
 
     onnxruntime.disable_telemetry_events()  # builds for Windows have some
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3  # errors; its warnings are about speed
     options.intra_op_num_threads = cores()
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # leave idle cores idle
+    # a thread that waits for the next matrix by spinning takes the core from other programs
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.enable_cpu_mem_arena = False  # it would keep what the largest batch needed
     model = str(folder / "model.onnx")
     session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
@@ -146,7 +150,5 @@ def cores() -> int:
 def _give_back_memory() -> None:
     """Return what decoding the weights took: the C library keeps it, 162 MB where 34 are in use."""
     if sys.platform == "linux":
-        try:
+        with suppress(OSError, AttributeError):  # another C library
             ctypes.CDLL("libc.so.6").malloc_trim(0)
-        except (OSError, AttributeError):
-            pass  # not glibc

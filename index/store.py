@@ -2,7 +2,7 @@
 
 SQLite is the truth. Every committed update raises the generation; keyword and vector indexes are
 copies that catch up with it, in whichever process notices first. A reader waits for no writer and
-never sees half a note.
+never sees half a note. While the vectors of another model are made, the former ones answer.
 
     folder/kikigaki-store.txt   says whose folder this is
     folder/store.sqlite3        the truth (WAL)
@@ -18,7 +18,7 @@ import os
 import sqlite3
 import threading
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, NamedTuple
@@ -31,12 +31,22 @@ from index.database import (
     SCHEMA,
     Database,
     damaged,
+    get_meta,
     knows_commit,
     must_be_whole,
     newest_commit,
 )
-from index.encoder import Encoder, encoder_ready, load_encoder
-from index.errors import StoreError, StoreMismatch
+from index.encoder import (
+    Encoder,
+    configured_model,
+    encoder_failed,
+    encoder_ready,
+    former_encoder,
+    former_failed,
+    former_ready,
+    load_encoder,
+)
+from index.errors import ModelUnavailable, StoreError, StoreMismatch
 from index.filters import Filter
 from index.folder import NoteFile, Skipped
 from index.keywords import KeywordIndex, KeywordRow
@@ -68,7 +78,23 @@ class Counts(NamedTuple):
 
     notes: int
     passages: int
-    encoded: int  # passages that have their vector
+    encoded: int  # passages that have their vector, of the newest encoder
+
+
+class Answering(NamedTuple):
+    """Whose vectors questions are answered from."""
+
+    encoder: str  # its fingerprint; empty before the first
+    name: str
+    dim: int
+    table: str  # where the passages' vector_key of it stand: in passages, or in former
+
+
+class QuestionVector(NamedTuple):
+    """A question as an encoder read it."""
+
+    encoder: str  # its fingerprint: with another's vectors this one is not compared
+    values: NDArray[np.float32]  # (dim,), of length 1
 
 
 class ListedNote(NamedTuple):
@@ -145,6 +171,7 @@ class Store:
         self.followed = False  # true: someone keeps it current, so a question need not look
         self.behind = ""  # what the last look before a question could not mend, for the reader
         self.encoder = encoder  # what questions are encoded with; loaded when first needed
+        self._former: Encoder | None = None  # held while the vectors here are still its own
         self._counted: tuple[Commit, Counts] | None = None  # counts of one state
         self._allowed: tuple[Commit, Filter, list[int]] | None = None  # passages of one filter
         self._lock = threading.RLock()
@@ -200,8 +227,33 @@ class Store:
 
     @property
     def encoder_name(self) -> str:
-        """The encoder of the stored vectors, as it calls itself; empty before the first."""
+        """The encoder that makes the vectors, as it calls itself; empty before the first."""
         return self._db.meta("encoder_name")
+
+    @property
+    def former_name(self) -> str:
+        """The encoder that answers while that one is not done; empty when none has to, or can."""
+        answers = self._answers()
+        return answers.name if answers.table == "former" else ""
+
+    def model_failed(self) -> bool:
+        """Whether what a question has to be encoded with could not be loaded in this process."""
+        answers = self._answers()
+        return encoder_failed() or (former_failed(answers.encoder) and not self._is_of(answers))
+
+    def _answers(self) -> Answering:
+        with self._db.snapshot() as db:
+            return self._answers_of(db)
+
+    def _answers_of(self, db: sqlite3.Connection) -> Answering:
+        """Whose vectors answer in this process: without the former model, the newest there are."""
+        former = answering(db)
+        lost = former_failed(former.encoder) and not self._is_of(former)
+        return newest(db) if lost else former
+
+    def _is_of(self, answers: Answering) -> bool:
+        """Whether the encoder at hand is the one that the vectors are of."""
+        return self.encoder is not None and self.encoder.fingerprint == answers.encoder
 
     def version_difference(self) -> str:
         """What another version of kikigaki cut differently here; empty when nothing."""
@@ -357,7 +409,7 @@ class Store:
             with self._db.snapshot() as db:
                 rows = {row_id for (row_id,) in db.execute("SELECT id FROM passages")}
                 with_vector = db.execute(
-                    "SELECT id FROM passages JOIN vectors ON vector_key = key"
+                    f"SELECT id FROM {self._answers_of(db).table} JOIN vectors ON vector_key = key"
                 ).fetchall()
             return {
                 "keywords": len(rows ^ self._keywords.ids()),
@@ -366,10 +418,8 @@ class Store:
 
     def unused_vectors(self) -> int:
         """How many vectors are kept though no passage refers to them; see `StoreWriter.tidy`."""
-        with self._db.reading() as db:
-            (count,) = db.execute(
-                "SELECT count(*) FROM vectors WHERE key NOT IN (SELECT vector_key FROM passages)"
-            ).fetchone()
+        with self._db.snapshot() as db:
+            (count,) = db.execute(f"SELECT count(*) FROM vectors WHERE {unused(db)}").fetchone()
         return int(count)
 
     def passages_of(self, path: str) -> list[Passage]:
@@ -412,58 +462,82 @@ class Store:
             return self._keywords.document_frequency(word), self._keywords.idf(word)
 
     def search_vectors(
-        self, vector: NDArray[np.float32], k: int, within: Sequence[int] | None = None
+        self, vector: QuestionVector, k: int, within: Sequence[int] | None = None
     ) -> list[tuple[int, float]]:
-        """The k nearest passages to a question's (dim,) vector, as (id, cosine), best first.
+        """The k nearest passages to a question's vector, as (id, cosine), best first.
 
         Of the ids within, if given.
         """
-        with self._lock:
-            self._catch_up_vectors()
-            return self._vectors.search(vector, k, within)
+        with self._vectors_of(vector.encoder) as vectors:
+            return vectors.search(vector.values, k, within)
 
-    def cosines(self, vector: NDArray[np.float32], ids: Sequence[int]) -> dict[int, float]:
+    def cosines(self, vector: QuestionVector, ids: Sequence[int]) -> dict[int, float]:
         """Cosine of each passage that has its vector."""
-        with self._lock:
-            self._catch_up_vectors()
-            return self._vectors.cosines(vector, ids)
+        with self._vectors_of(vector.encoder) as vectors:
+            return vectors.cosines(vector.values, ids)
 
-    def vectors(self) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-        """The ids of all passages that have their vector, (n,) and rising, and these, (n, dim)."""
-        with self._lock:
-            self._catch_up_vectors()
-            return self._vectors.vectors()
-
-    def usual_cosine(self, vector: NDArray[np.float32]) -> tuple[float, float]:
+    def usual_cosine(self, vector: QuestionVector) -> tuple[float, float]:
         """Mean and standard deviation of a question's cosine to the passages here."""
-        with self._lock:
-            self._catch_up_vectors()
-            return self._vectors.usual_cosine(vector)
+        with self._vectors_of(vector.encoder) as vectors:
+            return vectors.usual_cosine(vector.values)
 
-    def question_vector(self, question: str) -> NDArray[np.float32] | None:
-        """(dim,) vector of a question, for the searches above.
+    def vectors(self) -> tuple[str, NDArray[np.int64], NDArray[np.float32]]:
+        """The encoder's fingerprint, the ids of all passages that have their vector, and these.
+
+        The ids are (n,) and rising, the vectors (n, dim).
+        """
+        with self._lock:
+            return self._catch_up_vectors(), *self._vectors.vectors()
+
+    def question_vector(self, question: str) -> QuestionVector | None:
+        """A question's vector, for the searches above.
 
         None while nothing is encoded yet, or while the model loads and `wait_for_encoder` is off.
 
         Raises:
-            ModelUnavailable: the model cannot be loaded.
-            StoreMismatch: the vectors were made by another model than the one loaded.
+            ModelUnavailable: the model that the vectors are of cannot be loaded.
         """
-        if not self._db.meta("encoder") or not self.counts().encoded:
+        answers = self._answers()
+        if not answers.encoder or (answers.table == "passages" and not self.counts().encoded):
             return None
-        if self.encoder is None:
-            if not self.wait_for_encoder and not encoder_ready():
-                return None
+        try:
+            encoder = self._encoder_of(answers)
+        except ModelUnavailable:
+            if answers.table == "former":
+                return self.question_vector(question)  # the newest answer, as far as they are made
+            raise
+        if encoder is None:
+            return None
+        return QuestionVector(answers.encoder, encoder.encode_questions([question])[0])
+
+    @contextmanager
+    def holding_former(self) -> Iterator[None]:
+        """Keep the encoder that the vectors are of in memory, if it is not the configured one.
+
+        So no question waits for it, whichever Store of this process is asked.
+        """
+        answers = self._answers()
+        other = self.model != configured_model() and self.counts().encoded
+        if (other or answers.table == "former") and not self._is_of(answers):
+            with suppress(ModelUnavailable):  # whoever asks is told
+                self._former = former_encoder(answers.name, answers.encoder)
+        try:
+            yield
+        finally:
+            self._former = None
+
+    def _encoder_of(self, answers: Answering) -> Encoder | None:
+        """The encoder that made the vectors; None while it loads and none is to be waited for."""
+        wait = self.wait_for_encoder
+        if self.encoder is None and (encoder_ready() or (wait and answers.table == "passages")):
             self.encoder = load_encoder()
-        if self.encoder.fingerprint != self._db.meta("encoder"):
-            raise StoreMismatch(
-                f"索引のベクトルは {self.encoder_name} ({self._db.meta('dim')} 次元) のものですが、"
-                f"今のモデルは {self.encoder.name} ({self.encoder.dim} 次元) です。"
-                f"`python -m index` で作り直してください。\n"
-                f"(The stored vectors are another model's; run that to encode again.)"
-            )
-        vector: NDArray[np.float32] = self.encoder.encode_questions([question])[0]
-        return vector
+        if self._is_of(answers):
+            self._former = None
+            return self.encoder
+        if not wait and not former_ready(answers.encoder):
+            return None
+        self._former = former_encoder(answers.name, answers.encoder)
+        return self._former
 
     # ── the copies ────────────────────────────────────────────────────────────────────────────
 
@@ -516,26 +590,26 @@ class Store:
             return True
         return self._keywords.load(store, tokenizer_fingerprint())
 
-    def _catch_up_vectors(self) -> bool:
-        """Bring the vector index to the store's state; False when there is no encoder yet."""
-        encoder, dim = self._db.meta("encoder"), int(self._db.meta("dim") or 0)
-        if not encoder:
-            return False
-        held, commit = self._vectors.stamp, self.commit
-        of_this = held and held.commit.store == commit.store and held.made_by.endswith(encoder)
-        if held and of_this and held.commit == commit:
-            return True
-        if not of_this and not self._vectors.load(commit.store, encoder, dim):
-            self._vectors.reset(commit.store, encoder, dim)
+    def _catch_up_vectors(self) -> str:
+        """Bring the vector index to the store's state; whose vectors it holds, empty: nobody's."""
         with self._db.snapshot() as db:
             now = newest_commit(db)
+            encoder, _, dim, table = self._answers_of(db)
+            if not encoder:
+                return ""
+            held = self._vectors.stamp
+            of_this = held and held.commit.store == now.store and held.made_by.endswith(encoder)
+            if held and of_this and held.commit == now:
+                return encoder
+            if not of_this and not self._vectors.load(now.store, encoder, dim):
+                self._vectors.reset(now.store, encoder, dim)
             since = self._known(db, self._vectors.stamp)
             if since == 0:
                 self._vectors.reset(now.store, encoder, dim)
             removed = _removed_since(db, since)
             rows = db.execute(
-                "SELECT id, key, vector, vectors.checksum FROM passages JOIN vectors"
-                " ON vector_key = key WHERE passages.generation > ? OR vectors.generation > ?",
+                f"SELECT id, key, vector, vectors.checksum FROM {table} JOIN vectors"
+                f" ON vector_key = key WHERE {table}.generation > ? OR vectors.generation > ?",
                 (since, since),
             ).fetchall()
         for row_id, key, vector, expected in rows:
@@ -549,7 +623,14 @@ class Store:
             np.array([row_id for row_id, *_ in rows], dtype=np.int64),
             vectors.reshape(len(rows), dim),
         )
-        return True
+        return encoder
+
+    @contextmanager
+    def _vectors_of(self, encoder: str) -> Iterator[VectorIndex]:
+        """The vector index, current; an empty one when it is another encoder's by now."""
+        with self._lock:
+            of_this = self._catch_up_vectors() == encoder
+            yield self._vectors if of_this else VectorIndex(self._vectors.path)
 
     @contextmanager
     def _catching_up(self, *, wait: bool) -> Iterator[bool]:
@@ -588,6 +669,28 @@ def context_of(title: str, passage: Passage) -> str:
     """A passage's note and headings in one line, outermost first; searched, never quoted."""
     titles = passage.heading if title in passage.heading else (title, *passage.heading)
     return " › ".join(titles)
+
+
+def answering(db: sqlite3.Connection) -> Answering:
+    """Whose vectors answer: the former ones until the newest are as many."""
+    if not (former := get_meta(db, "former_encoder")):
+        return newest(db)
+    name, dim = get_meta(db, "former_encoder_name"), int(get_meta(db, "former_dim"))
+    return Answering(former, name, dim, "former")
+
+
+def newest(db: sqlite3.Connection) -> Answering:
+    """The vectors that are made now, few or all."""
+    name, dim = get_meta(db, "encoder_name"), int(get_meta(db, "dim") or 0)
+    return Answering(get_meta(db, "encoder"), name, dim, "passages")
+
+
+def unused(db: sqlite3.Connection) -> str:
+    """The condition, on vectors, of those that no passage refers to."""
+    condition = "key NOT IN (SELECT vector_key FROM passages)"
+    if answering(db).table == "former":
+        condition += " AND key NOT IN (SELECT vector_key FROM former)"
+    return condition
 
 
 def searched_text(context: str, text: str) -> str:

@@ -150,6 +150,8 @@ class VectorIndex:
 
     def cosines(self, vector: NDArray[np.float32], ids: Sequence[int]) -> dict[int, float]:
         """Cosine of a (dim,) vector to each of the ids that is here."""
+        if not len(self):
+            return {}
         cosines: dict[int, float] = {}
         for row in ids:
             try:

@@ -289,10 +289,14 @@ class Follower:
             self._encoding = True
             started = time.monotonic()
             try:
-                encoded, remarks = encode(writer, self._encoder, stopped=self._no_longer)
-                self._missing_remark = "\n".join(remarks)
+                with writer.holding_former():
+                    encoded, remarks = encode(writer, self._encoder, stopped=self._no_longer)
+                counts = writer.counts()
+                self._missing_remark = "\n".join(
+                    remarks if counts.encoded < counts.passages else ()
+                )
                 if encoded:
-                    self._told(build_report(Update(), writer.counts(), encoded, started, remarks))
+                    self._told(build_report(Update(), counts, encoded, started, remarks))
                 unsaved += encoded
                 if unsaved > UNSAVED_FEW and not self._stop.is_set():
                     writer.tidy()

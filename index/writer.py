@@ -20,6 +20,7 @@ import numpy as np
 from filelock import FileLock
 
 from index.database import (
+    FORMER_TABLE,
     SCHEMA,
     Database,
     checksum,
@@ -37,11 +38,14 @@ from index.store import (
     FILE_NAME,
     MARKER,
     MARKER_TEXT,
+    Answering,
     Store,
+    answering,
     context_of,
     of_another_folder,
     refused_writes,
     searched_text,
+    unused,
     versions,
 )
 from index.tokens import tokenize
@@ -119,13 +123,13 @@ class StoreWriter(Store):
                 set_meta(db, key, now)
 
     def is_encoded_by(self, encoder: Encoder) -> bool:
-        """Whether the vectors here are this encoder's."""
+        """Whether the vectors here are this encoder's, or are becoming so."""
         return self._db.meta("encoder") == encoder.fingerprint
 
     def use_encoder(self, encoder: Encoder, model: str) -> str:
         """Make this the encoder of the store; what differed from before, empty when nothing.
 
-        Old vectors stay until `tidy`, but no passage refers to them any more.
+        The vectors that answered so far go on answering, until as many of this encoder's are made.
         """
         self.encoder = encoder
         before = self._db.meta("encoder")
@@ -137,6 +141,11 @@ class StoreWriter(Store):
             return ""
         difference = f"{self.encoder_name} → {encoder.name}" if before else ""
         with self._db.transaction() as db:
+            former = answering(db)
+            if former.encoder == encoder.fingerprint:  # back to it, before the other was done
+                _drop_former(db)
+            elif former.table == "passages" and former.encoder:
+                _keep_as_former(db, former)
             set_meta(db, "model", model)
             set_meta(db, "encoder", encoder.fingerprint)
             set_meta(db, "encoder_name", encoder.name)
@@ -146,6 +155,9 @@ class StoreWriter(Store):
                 "UPDATE passages SET vector_key = ? WHERE id = ?",
                 [(_vector_key(encoder.fingerprint, context, text), i) for i, context, text in rows],
             )
+            if before:  # else they may be adopted ones
+                _end_former(db)
+                db.execute(f"DELETE FROM vectors WHERE {unused(db)}")
             new_commit(db)
         return difference
 
@@ -190,6 +202,17 @@ class StoreWriter(Store):
                     [
                         (*row, digest, _vector_key(encoder, row[7], row[4]), generation)
                         for row, digest in zip(cut, checksums, strict=True)
+                    ],
+                )
+            if former := get_meta(db, "former_encoder"):  # what was moved is still found by it
+                added = db.execute(
+                    "SELECT id, context, text FROM passages WHERE generation = ?", (generation,)
+                ).fetchall()
+                db.executemany(
+                    "INSERT INTO former VALUES (?, ?, ?)",
+                    [
+                        (i, _vector_key(former, context, text), generation)
+                        for i, context, text in added
                     ],
                 )
             for file, when in touched:
@@ -261,6 +284,13 @@ class StoreWriter(Store):
             )
         return generation
 
+    def end_former(self) -> None:
+        """Turn to the newest encoder's vectors once they are as many as the former's."""
+        if self._db.meta("former_encoder"):
+            with self._db.transaction() as db:
+                if _end_former(db):
+                    new_commit(db)
+
     def adopt_vectors(self, damaged: Path) -> None:
         """Take over the vectors of a damaged SQLite file, those that are whole.
 
@@ -291,12 +321,9 @@ class StoreWriter(Store):
         Vectors that no passage refers to are kept while they are fewer than those in use: a folder
         that vanished for a moment, or was moved, comes back without being encoded again.
         """
-        counts = self.counts()
-        with self._db.reading() as db:
-            (kept,) = db.execute("SELECT count(*) FROM vectors").fetchone()
-        if kept > 2 * counts.passages + UNSAVED_FEW:
+        if self.unused_vectors() > self.counts().passages + UNSAVED_FEW:
             with self._db.transaction() as db:
-                db.execute("DELETE FROM vectors WHERE key NOT IN (SELECT vector_key FROM passages)")
+                db.execute(f"DELETE FROM vectors WHERE {unused(db)}")
         with self._lock, refused_writes(self.folder), self._cache_lock:
             if not self._catch_up_vectors():
                 return
@@ -308,6 +335,38 @@ class StoreWriter(Store):
         """Let go of the vector index in memory; it is loaded again when needed."""
         with self._lock:
             self._vectors = VectorIndex(self._vectors.path)
+
+
+def _keep_as_former(db: sqlite3.Connection, former: Answering) -> None:
+    """Let the passages be found by the vectors they have, whatever becomes of their vector_key."""
+    db.execute(FORMER_TABLE)
+    db.execute("INSERT INTO former SELECT id, vector_key, generation FROM passages")
+    set_meta(db, "former_encoder", former.encoder)
+    set_meta(db, "former_encoder_name", former.name)
+    set_meta(db, "former_dim", str(former.dim))
+
+
+def _end_former(db: sqlite3.Connection) -> bool:
+    """Turn to the newest encoder's vectors once they are as many as the former's, and forget these.
+
+    Not only once all are made: where the former's are few, they do not keep the rest waiting.
+    """
+    if answering(db).table != "former":
+        return False
+    (former,), (newest,) = (
+        db.execute(f"SELECT count(*) FROM {table} JOIN vectors ON vector_key = key").fetchone()
+        for table in ("former", "passages")
+    )
+    if newest < former:
+        return False
+    _drop_former(db)
+    db.execute(f"DELETE FROM vectors WHERE {unused(db)}")
+    return True
+
+
+def _drop_former(db: sqlite3.Connection) -> None:
+    db.execute("DROP TABLE former")
+    db.execute("DELETE FROM meta WHERE key LIKE 'former%'")
 
 
 @contextmanager

@@ -11,7 +11,6 @@ import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from index.encoder import encoder_failed
 from index.filters import Filter
 from index.store import Store
 from index.tokens import normalize
@@ -152,12 +151,16 @@ def _notice(
             else f"{within} に合うノートがありません (no note is like that)"
         )
     counts = store.counts()
-    if counts.encoded < counts.passages:
+    encoded = f"{counts.encoded:,}/{counts.passages:,}"
+    if store.former_name and any(hit.meaning is not None for hit in hits):
         notices.append(
-            f"意味検索の準備中 {counts.encoded:,}/{counts.passages:,} (vectors are being made)"
+            f"意味検索を新しいモデルに替えています {encoded}。それまでは前のモデルで探します "
+            f"(vectors of another model are being made; the former ones answer)"
         )
+    elif counts.encoded < counts.passages:
+        notices.append(f"意味検索の準備中 {encoded} (vectors are being made)")
     elif hits and all(hit.meaning is None for hit in hits):
-        why = "モデルを読めない" if encoder_failed() else "意味検索の準備がまだな"
+        why = "モデルを読めない" if store.model_failed() else "意味検索の準備がまだな"
         notices.append(f"{why}ので、言葉だけで探しました (searched by words only)")
     return "; ".join(notices)
 

@@ -61,6 +61,7 @@ class Status:
     error: str = ""  # what is wrong, for the reader; empty when nothing
     model: str = ""  # what the vectors come from, as it calls itself; empty before the first
     changed: float = 0.0  # when the store was last written, in seconds since 1970
+    former: str = ""  # the model that answers while that one's vectors are made; else empty
 
 
 class Desk:
@@ -188,7 +189,7 @@ class Desk:
         """Where a question stands on the map, among its nearest passages; None while unknown.
 
         Raises:
-            NotesError: there is no store to ask, or its vectors are another model's.
+            NotesError: there is no store to ask, or the model of its vectors cannot be loaded.
         """
         store = self._store(wait=False)
         vector = store.question_vector(read_question(question, store).text)
@@ -254,11 +255,11 @@ class Desk:
         try:
             store = self._store(wait=False)
             counts, skipped = store.counts(), tuple(store.skipped())
-            model, changed = store.encoder_name, store.changed
+            model, changed, former = store.encoder_name, store.changed, store.former_name
         except NotesError as error:
             said = following.error or ("" if following.busy else str(error))
             return Status(following=following, error=said)
-        return Status(*counts, skipped, following, following.error, model, changed)
+        return Status(*counts, skipped, following, following.error, model, changed, former)
 
     def newest(self, limit: int) -> list[ListedNote]:
         """Up to limit indexed notes, the latest first; none while there is no store."""

@@ -21,7 +21,7 @@ from index.errors import NotesError
 from index.passages import Passage
 from index.projection import place, project
 from index.stamp import Commit
-from index.store import Store
+from index.store import QuestionVector, Store
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -40,6 +40,7 @@ class Plane:
     commit: Commit
     ids: NDArray[np.int64]  # (n,), rising
     passages: tuple[Passage, ...]  # n of them
+    encoder: str  # fingerprint: with another's vectors these are not compared
     vectors: NDArray[np.float32]  # (n, dim), of length 1
     places: NDArray[np.float32]  # (n, 2)
 
@@ -87,12 +88,12 @@ class Mapper:
                 self._thread.start()
             return Drawing(self._plane, self._share if working else 1.0)
 
-    def place(self, vector: NDArray[np.float32]) -> tuple[float, float] | None:
-        """Where a (dim,) vector of length 1 stands among its nearest; None while nothing is."""
+    def place(self, asked: QuestionVector) -> tuple[float, float] | None:
+        """Where a question stands among its nearest; None while no map of its model is drawn."""
         plane = self._plane
-        if plane is None or not len(plane.ids) or plane.vectors.shape[1] != len(vector):
+        if plane is None or not len(plane.ids) or plane.encoder != asked.encoder:
             return None
-        x, y = place(vector[None], plane.vectors, plane.places)[0].tolist()
+        x, y = place(asked.values[None], plane.vectors, plane.places)[0].tolist()
         return x, y
 
     def close(self) -> None:
@@ -120,7 +121,7 @@ class Mapper:
             log.exception("the map failed")
 
     def _draw_anew(self, store: Store, commit: Commit) -> None:
-        ids, vectors = store.vectors()
+        encoder, ids, vectors = store.vectors()
         found: dict[int, Passage] = {}
         for begin in range(0, len(ids), READ):
             self._rest(0.0)
@@ -129,15 +130,15 @@ class Mapper:
         ids, vectors = ids[there], vectors[there]
         passages = tuple(found.values())
         last, start = self._plane, None
-        if last is not None and len(last.ids) and last.vectors.shape[1:] == vectors.shape[1:]:
+        if last is not None and len(last.ids) and last.encoder == encoder:
             same = last.commit.store == commit.store
             start = self._moved(last, ids, vectors, same)
-            self._publish(commit, ids, passages, vectors, start)
+            self._publish(commit, ids, passages, encoder, vectors, start)
             if same and len(np.setxor1d(ids, self._laid)) < ENOUGH * len(ids):
                 return
         places = project(vectors, start, self._rest)
         self._laid = ids
-        self._publish(commit, ids, passages, vectors, places)
+        self._publish(commit, ids, passages, encoder, vectors, places)
 
     def _moved(
         self, last: Plane, ids: NDArray[np.int64], vectors: NDArray[np.float32], same: bool
@@ -154,8 +155,9 @@ class Mapper:
         commit: Commit,
         ids: NDArray[np.int64],
         passages: tuple[Passage, ...],
+        encoder: str,
         vectors: NDArray[np.float32],
         places: NDArray[np.float32],
     ) -> None:
         number = self._plane.number + 1 if self._plane else 1
-        self._plane = Plane(number, commit, ids, passages, vectors, places)
+        self._plane = Plane(number, commit, ids, passages, encoder, vectors, places)

@@ -50,7 +50,7 @@ def retrieve(
         within: of which notes; all when None.
 
     Raises:
-        StoreError: the store is missing, damaged, or of another version or model.
+        StoreError: the store is missing, damaged, or of another version.
         NotesFolderError: the default store is to be built, and there are no notes.
     """
     if k < 1:

@@ -1,4 +1,4 @@
-"""The tokenizer of the package that the default model's weights came in, compiled from its source."""
+"""The tokenizer of the package that the default model's weights came in, from its C source."""
 
 import ctypes
 import shutil
@@ -34,9 +34,7 @@ class PackageTokenizer:
         subprocess.run([*command, "-lpthread"], check=True)
         self._library = ctypes.CDLL(str(library))
         self._library.e5_load.restype = ctypes.c_void_p
-        self._model = ctypes.c_void_p(
-            self._library.e5_load(str(package / FILE).encode())
-        )
+        self._model = ctypes.c_void_p(self._library.e5_load(str(package / FILE).encode()))
 
     def __call__(self, text: str) -> list[int]:
         data = text.encode()

@@ -5,7 +5,6 @@ import shutil
 import socket
 import subprocess
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -68,7 +67,9 @@ def test_is_small_and_as_it_was_written():
     manifest = json.loads((DEFAULT_MODEL / MANIFEST).read_bytes())
     for name, file in manifest["files"].items():
         assert sha256(DEFAULT_MODEL / name) == file["sha256"], name
-    written = {p.relative_to(DEFAULT_MODEL).as_posix() for p in DEFAULT_MODEL.rglob("*") if p.is_file()}
+    written = {
+        p.relative_to(DEFAULT_MODEL).as_posix() for p in DEFAULT_MODEL.rglob("*") if p.is_file()
+    }
     assert written == {*manifest["files"], MANIFEST, "README.md"}
     assert sum(p.stat().st_size for p in (ROOT / "models").rglob("*") if p.is_file()) <= 40e6
 
@@ -170,6 +171,13 @@ def test_answers_without_loading_torch(tmp_path):
         "import sys; from qa.__main__ import main; main(sys.argv[1:]);"
         "print([m for m in ('torch', 'transformers', 'sentence_transformers') if m in sys.modules])"
     )
-    command = [sys.executable, "-c", code, "ライブマイグレーション", "--store", str(tmp_path / "store")]
+    command = [
+        sys.executable,
+        "-c",
+        code,
+        "ライブマイグレーション",
+        "--store",
+        str(tmp_path / "store"),
+    ]
     run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True, timeout=120)
     assert run.stdout.splitlines()[-1] == "[]"

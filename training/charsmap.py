@@ -25,13 +25,15 @@ SENTENCE_PIECES = 12  # as few as it takes
 def charsmap(table: Mapping[str, str]) -> bytes:
     """The compiled rules: a table's characters, and the sequences that compose to one character."""
     import sentencepiece
-    from sentencepiece import sentencepiece_model_pb2
+    from sentencepiece.sentencepiece_model_pb2 import ModelProto  # type: ignore[attr-defined]
 
     rules = dict(compositions(table)) | dict(table)
     with tempfile.TemporaryDirectory() as scratch:
         path = Path(scratch, "rules.tsv")
         path.write_text(
-            "".join(f"{_codes(text)}\t{_codes(normal)}\n" for text, normal in sorted(rules.items())),
+            "".join(
+                f"{_codes(text)}\t{_codes(normal)}\n" for text, normal in sorted(rules.items())
+            ),
             encoding="ascii",
         )
         model = io.BytesIO()
@@ -43,7 +45,7 @@ def charsmap(table: Mapping[str, str]) -> bytes:
             normalization_rule_tsv=str(path),
             minloglevel=2,  # errors
         )
-    proto = sentencepiece_model_pb2.ModelProto.FromString(model.getvalue())
+    proto = ModelProto.FromString(model.getvalue())
     return bytes(proto.normalizer_spec.precompiled_charsmap)
 
 

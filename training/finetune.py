@@ -1,8 +1,8 @@
 """python -m training.finetune MODEL PAIRS OUT: teach the encoder which passage answers a question.
 
 Contrastive: of all passages in a batch, the question's own must be the nearest (InfoNCE, cosines
-over a temperature). A batch is made of neighbours, questions whose passages the search takes for one
-another's, so that the others' passages are hard negatives at no cost; --negatives adds mined ones.
+over a temperature). A batch is made of neighbours, questions whose passages the search takes for
+one another's: the others' passages are hard negatives at no cost, and --negatives adds mined ones.
 Word embeddings stay as they are: a few hundred articles use too few of the pieces to move them.
 
 With the same seed, data, threads and machine, the weights come out the same.
@@ -192,7 +192,9 @@ def _vectors(model: SentenceTransformer, texts: Sequence[str]) -> torch.Tensor:
     with torch.autocast("cuda", torch.bfloat16, enabled=model.device.type == "cuda"):
         for start in range(0, len(order), group):
             features = model.preprocess([texts[i] for i in order[start : start + group]])
-            features = {k: v.to(model.device) if hasattr(v, "to") else v for k, v in features.items()}
+            features = {
+                k: v.to(model.device) if hasattr(v, "to") else v for k, v in features.items()
+            }
             parts.append(model(features)["sentence_embedding"].float())
     back = torch.empty(len(order), dtype=torch.long)
     back[torch.tensor(order)] = torch.arange(len(order))
@@ -215,7 +217,9 @@ def _save(model: SentenceTransformer, source: Path, out: Path) -> None:
     partial = out.with_name(out.name + ".partial")
     shutil.rmtree(partial, ignore_errors=True)
     shutil.copytree(source, partial, ignore=shutil.ignore_patterns("*.safetensors"))
-    weights = {name: tensor.cpu().contiguous() for name, tensor in model[0].auto_model.state_dict().items()}
+    layers: Any = model[0]
+    state = layers.auto_model.state_dict()
+    weights = {name: tensor.cpu().contiguous() for name, tensor in state.items()}
     save_file(weights, partial / "model.safetensors", metadata={"format": "pt"})
     shutil.rmtree(out, ignore_errors=True)
     partial.rename(out)

@@ -1,7 +1,7 @@
 """The encoder as an ONNX graph whose weights are the very bytes of model.safetensors.
 
-    ids ─ Gather ▶ + position, type ─ LayerNorm ─┬▶ 12 × (attention, feed-forward) ─ mean ─ length 1
-                                       float8 ───┘ decoded; matrices become int8 when a session opens
+    ids ─ Gather ▶ + position, type ─ LayerNorm ─▶ 12 × (attention, feed-forward) ─ mean ─ length 1
+    float8 ─ decoded, rounded to int8 when a session opens ──┘
 
 The weights stand in the file once, in 8-bit floats, which sentence-transformers reads as they are.
 The graph names their places in it as external data. Decoding them and rounding them to int8 are
@@ -20,21 +20,21 @@ from typing import Any
 
 import numpy as np
 import onnx
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from onnx import TensorProto, helper, numpy_helper
 
+WEIGHTS = "model.safetensors"
 OPSET = 19  # the first with 8-bit floats
 MICROSOFT = "com.microsoft"  # ONNX Runtime's own operators, for the fused steps
 TYPES = {
     "F32": TensorProto.FLOAT,
-    "F16": TensorProto.FLOAT16,
     "F8_E4M3": TensorProto.FLOAT8E4M3FN,
 }
 # Of a quantised weight, to either side. With 7 bits two products of a byte and a weight fit into 16
 # bits; with all 8 they overflow on processors without VNNI, and the vectors would differ there.
 LEVELS = 63
 # What goes into these two has outliers, which leave the rest few steps of a byte. In float32 they
-# raise the mean cosine to the unquantised vectors from 0.9953 to 0.9973; no others raise it by 0.001.
+# raise the mean cosine to the unquantised vectors from 0.9953 to 0.9973, others by under 0.001.
 IN_FLOAT = frozenset({"encoder.layer.4.output.dense.", "encoder.layer.5.output.dense."})
 
 
@@ -52,8 +52,8 @@ class _Graph:
         self.config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
         self.nodes: list[onnx.NodeProto] = []
         self.constants: list[TensorProto] = []
-        self.data = memoryview((folder / "model.safetensors").read_bytes())
-        self.weights = _places(folder / "model.safetensors")
+        self.data = memoryview((folder / WEIGHTS).read_bytes())
+        self.weights = _places(folder / WEIGHTS)
 
     def model(self) -> onnx.ModelProto:
         x = self.embeddings()
@@ -76,7 +76,9 @@ class _Graph:
             initializer=self.constants,
         )
         opsets = [helper.make_opsetid("", OPSET), helper.make_opsetid(MICROSOFT, 1)]
-        return helper.make_model(graph, opset_imports=opsets, ir_version=10, producer_name="kikigaki")
+        return helper.make_model(
+            graph, opset_imports=opsets, ir_version=10, producer_name="kikigaki"
+        )
 
     def embeddings(self) -> str:
         # no operator gathers 8-bit floats, so their bytes are, and each byte's value after that
@@ -115,7 +117,7 @@ class _Graph:
         )  # fmt: skip
 
     def linear(self, names: list[str], x: str) -> str:
-        """x by some weight matrices beside one another, in int8 but for a few, and their biases."""
+        """X by some weight matrices beside one another, in int8 but for a few, and their biases."""
         weight, bias = (
             self.joined([self.weight(name + part) for name in names]) for part in ("weight", "bias")
         )
@@ -138,8 +140,10 @@ class _Graph:
         kind, shape, start, end = self.weights[name]
         data = self.data[start:end]
         if kind == "F8_E4M3":
-            return byte_values()[np.frombuffer(data, np.uint8)].reshape(shape)
-        return np.frombuffer(data, "<f2" if kind == "F16" else "<f4").astype(np.float32).reshape(shape)
+            values = byte_values()[np.frombuffer(data, np.uint8)]
+        else:
+            values = np.frombuffer(data, "<f4")
+        return values.reshape(shape)
 
     def pool(self, x: str) -> None:
         """The mean of the tokens that are there, of length 1."""
@@ -150,8 +154,9 @@ class _Graph:
         self.node("LpNormalization", total, axis=1, p=2, output="sentence_embedding")
 
     def layer_norm(self, name: str, x: str) -> str:
-        return self.node("LayerNormalization", x, self.weight(name + "weight"),
-                         self.weight(name + "bias"), epsilon=self.config["layer_norm_eps"])  # fmt: skip
+        weight, bias = self.weight(name + "weight"), self.weight(name + "bias")
+        epsilon = self.config["layer_norm_eps"]
+        return self.node("LayerNormalization", x, weight, bias, epsilon=epsilon)
 
     def split(self, x: str, parts: int) -> list[str]:
         names = [f"{x}.{part}" for part in range(parts)]
@@ -175,18 +180,19 @@ class _Graph:
             name=name, data_type=TensorProto.UINT8 if bytes_ else TYPES[kind], dims=shape
         )
         tensor.data_location = TensorProto.EXTERNAL
-        for key, value in {"location": "model.safetensors", "offset": start, "length": end - start}.items():
+        place = {"location": WEIGHTS, "offset": start, "length": end - start}
+        for key, value in place.items():
             tensor.external_data.add(key=key, value=str(value))
         if all(name != constant.name for constant in self.constants):
             self.constants.append(tensor)
         return name
 
-    def constant(self, value: Any) -> str:
+    def constant(self, value: ArrayLike) -> str:
         name = f"constant.{len(self.constants)}"
         self.constants.append(numpy_helper.from_array(np.asarray(value), name))
         return name
 
-    def node(self, kind: str, *inputs: str, output: str = "", **attributes: Any) -> str:
+    def node(self, kind: str, *inputs: str, output: str = "", **attributes: Any) -> str:  # noqa: ANN401 - as onnx
         output = output or f"{kind}.{len(self.nodes)}"
         self.nodes.append(helper.make_node(kind, inputs, [output], **attributes))
         return output
@@ -210,6 +216,11 @@ def _places(path: Path) -> dict[str, tuple[str, list[int], int, int]]:
     header.pop("__metadata__", None)
     first = 8 + length
     return {
-        name: (entry["dtype"], entry["shape"], first + entry["data_offsets"][0], first + entry["data_offsets"][1])
+        name: (
+            entry["dtype"],
+            entry["shape"],
+            first + entry["data_offsets"][0],
+            first + entry["data_offsets"][1],
+        )
         for name, entry in header.items()
     }

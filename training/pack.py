@@ -80,7 +80,7 @@ def pack(model: Path, out: Path) -> None:
 def seal(folder: Path) -> None:
     """Write the manifest."""
     (folder / MANIFEST).unlink(missing_ok=True)
-    files = {
+    files: dict[str, dict[str, Any]] = {
         path.relative_to(folder).as_posix(): {"bytes": path.stat().st_size, "sha256": sha256(path)}
         for path in sorted(folder.rglob("*"))
         if path.is_file() and path.name != "README.md"
@@ -114,7 +114,10 @@ def measure(model: Path, packed: Path, pairs: Path) -> dict[str, Any]:
     scores: dict[str, Any] = {"texts": len(wanted)}
     for name, vectors in (("float8", torch_path), ("int8", onnx_path)):
         cosines = (wanted * vectors).sum(axis=1)
-        scores[name] = {"mean": round(float(cosines.mean()), 4), "least": round(float(cosines.min()), 4)}
+        scores[name] = {
+            "mean": round(float(cosines.mean()), 4),
+            "least": round(float(cosines.min()), 4),
+        }
     return scores
 
 

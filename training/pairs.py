@@ -41,8 +41,11 @@ LAYOUTS = ("paragraphs", "bullets")
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; returns the exit status."""
-    parser = argparse.ArgumentParser(prog="python -m training.pairs", description=__doc__,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)  # fmt: skip
+    parser = argparse.ArgumentParser(
+        prog="python -m training.pairs",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     parser.add_argument("jaquad", type=Path, help="JaQuAD's folder of train files")
     parser.add_argument("out", type=Path, help="new folder")
     parser.add_argument("--workers", type=int, default=2, help="processes that mine (default 2)")
@@ -112,7 +115,9 @@ def _mine_share(folder: Path, rows: list[dict[str, Any]]) -> list[dict[str, Any]
         for asked in rows:
             question, answer, line = asked["question"], asked["quotes"][0], asked["lines"][0]
             of_note = store.passages_of(asked["path"])
-            positive = [p for p in of_note if p.start_line <= line <= p.end_line and answer in p.text]
+            positive = [
+                p for p in of_note if p.start_line <= line <= p.end_line and answer in p.text
+            ]
             if not positive:
                 continue
             negatives = [

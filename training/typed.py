@@ -37,7 +37,7 @@ def as_typed(question: str, random: random.Random) -> list[str]:
 
 
 def _keywords(question: str) -> list[str]:
-    """Runs of words between particles: 奈良の大仏の高さは何メートルなの? → 奈良 大仏 高さ 何メートル."""
+    """Runs of words between particles: 奈良の大仏の高さは何m? → 奈良 大仏 高さ 何m."""
     runs: list[str] = [""]
     for word in _tagger()(ENDING.sub("", question)):
         if word.feature.pos1 in ("助詞", "助動詞", "補助記号"):
