@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/installed
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check format install index constraints screenshots clean
+.PHONY: help run test check format install index constraints screenshots encoder clean
 
 help:  ## show this list
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 14
@@ -34,6 +34,22 @@ index: $(INSTALLED)  ## bring the index of the notes up to date
 screenshots: $(INSTALLED)  ## the README's pictures, made in Chromium
 	$(BIN)/python -m benchmarks.screenshots
 
+# The weights of the encoder are kept; `make encoder` is for another training, best on a GPU.
+MADE := build/encoder
+MODEL := kikigaki-e5-small-ja
+encoder: $(INSTALLED)  ## train the default model anew: make encoder JAQUAD=folder with train and dev
+	@test -d '$(JAQUAD)/train' || { echo 'make encoder JAQUAD=… (the folder of JaQuAD)' >&2; exit 1; }
+	rm -rf $(MADE) && mkdir -p $(MADE)
+	$(BIN)/python -m training.unpack $(MADE)/full
+	$(BIN)/python -m training.prune $(MADE)/full $(MADE)/pruned --jaquad $(JAQUAD)/train
+	$(BIN)/python -m training.pairs $(JAQUAD)/train $(MADE)/pairs
+	$(BIN)/python -m training.finetune $(MADE)/pruned $(MADE)/pairs $(MADE)/tuned $(FINETUNE)
+	$(BIN)/python -m training.pack $(MADE)/tuned $(MADE)/$(MODEL) --pairs $(MADE)/pairs
+	$(BIN)/python -m benchmarks.jaquad $(JAQUAD)/dev $(MADE)/dev
+	$(BIN)/python -m training.evaluate $(MADE)/$(MODEL) $(MADE)/dev
+	$(BIN)/python -m training.card $(MADE)/$(MODEL)
+	@echo '$(MADE)/$(MODEL): better on dev? then it takes the place of models/$(MODEL)'
+
 constraints: $(INSTALLED)  ## pin every dependency anew
 	$(BIN)/python -m pip install --quiet uv
 	{ echo '# Every version of an install, for Python 3.10 to 3.13; made by `make constraints`.'; \
@@ -41,7 +57,7 @@ constraints: $(INSTALLED)  ## pin every dependency anew
 	  --all-extras --no-annotate --no-header --constraint - pyproject.toml; } > constraints.new
 	mv constraints.new constraints.txt
 
-clean:  ## remove .venv; notes, stores and the unpacked model stay
+clean:  ## remove .venv; notes and stores stay
 	rm -rf $(VENV)
 
 # Written last, so an interrupted install is taken up again; newer pins install anew.

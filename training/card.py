@@ -13,7 +13,7 @@ from typing import Any
 from training.log import LOG
 from training.pairs import read_rows
 
-STEPS = ("unpack", "prune", "pairs", "finetune", "pack")
+STEPS = ("unpack", "prune", "pairs", "finetune")
 CARD = Path(__file__).with_name("card.md")
 
 
@@ -36,8 +36,13 @@ def card(model: Path, rows: Sequence[Mapping[str, Any]]) -> str:
     begun = max((at for at, row in enumerate(rows) if row["step"] == "unpack"), default=0)
     made = [row for row in rows[begun:] if row["step"] in STEPS]
     finetuned = [row for row in made if row["step"] == "finetune"]
-    packed = next((row for row in reversed(made) if row["step"] == "pack"), None)
-    judged = [row for row in rows[begun:] if row["step"] == "evaluate"]
+    packed: Mapping[str, Any] | None = None
+    judged = []  # each with the weights that had been packed last
+    for row in rows[begun:]:
+        if row["step"] == "pack":
+            packed = row
+        elif row["step"] == "evaluate" and packed:
+            judged.append((packed["settings"]["model"], row))
     if packed is None or not judged:
         raise LookupError("pack and evaluate the model first")
     config = json.loads((model / "config.json").read_text(encoding="utf-8"))
@@ -57,18 +62,18 @@ def card(model: Path, rows: Sequence[Mapping[str, Any]]) -> str:
             else "MIT, as the base."
         ),
         megabytes=packed["scores"]["bytes"] / 1e6,
-        questions=judged[-1]["scores"]["questions"],
-        passages=judged[-1]["scores"]["passages"],
+        questions=judged[-1][1]["scores"]["questions"],
+        passages=judged[-1][1]["scores"]["passages"],
         scores="\n".join(
-            "| {model} | {R@1:.3f} | {R@3:.3f} | {R@10:.3f} | {line:.3f} | {commit} |".format(
-                model=row["settings"]["model"], commit=row["commit"], **row["scores"]
+            "| {weights} | {R@1:.3f} | {R@3:.3f} | {R@10:.3f} | {line:.3f} | {commit} |".format(
+                weights=weights, commit=row["commit"], **row["scores"]
             )
-            for row in judged
+            for weights, row in judged
         ),
         texts=packed["scores"]["texts"],
         float8=packed["scores"]["float8"],
         int8=packed["scores"]["int8"],
-        commands="\n".join(row["command"] for row in made),
+        commands="\n".join(row["command"] for row in [*made, packed]),
     )
 
 

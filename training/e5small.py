@@ -205,13 +205,14 @@ def write_weights(path: Path, tensors: list[Tensor]) -> None:
 def build_tokenizer(source: Source) -> Tokenizer:
     """The model's tokenizer: normal form, ▁ before each word, unigram pieces, `<s> … </s>`."""
     from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, processors
-    from tokenizers.normalizers import Precompiled, Replace, Sequence
+    from tokenizers.normalizers import NFC, Precompiled, Replace, Sequence
     from tokenizers.pre_tokenizers import Metaspace
 
     tokenizer = Tokenizer(models.Unigram(source.pieces, unk_id=3, byte_fallback=False))
     tokenizer.normalizer = Sequence(
         [
             Precompiled(charsmap(source.table)),
+            NFC(),  # か + U+3099, as a Mac writes file names; the original's rules compose it too
             Replace(Regex(" +"), " "),
             Replace(Regex("^ | $"), ""),
         ]

@@ -133,7 +133,8 @@ class _Graph:
     def scales(self, name: str) -> NDArray[np.float32]:
         """(rows,) of a weight matrix: what one step of an int8 stands for."""
         largest = np.abs(self.values(name)).max(axis=1)
-        return np.maximum(largest / LEVELS, np.finfo(np.float32).tiny)
+        scales: NDArray[np.float32] = np.maximum(largest / LEVELS, np.finfo(np.float32).tiny)
+        return scales
 
     def values(self, name: str) -> NDArray[np.float32]:
         """A tensor of the file, decoded."""
