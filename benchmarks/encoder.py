@@ -34,7 +34,11 @@ class Run:
     passages_a_second: float
     question_ms: float  # median of thirty
     load_seconds: float  # with imports
-    megabytes: float
+    loaded_megabytes: float
+    used_megabytes: float
+
+
+FIELDS = tuple(Run.__slots__)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -62,11 +66,15 @@ def main(argv: Sequence[str] | None = None) -> int:
             name: [pool.apply(engine, [texts]) for _ in range(TURNS)]
             for name, engine in engines.items()
         }
-    print(f"| {len(texts)} passages | passages/s | one question, ms | loaded after, s | MB |")
-    print("|---|---|---|---|---|")
+    print(
+        f"| {len(texts)} passages | passages/s | a question, ms | load, s | MB loaded | MB used |"
+    )
+    print("|---|---|---|---|---|---|")
     for name, turns in runs.items():
-        middle = [statistics.median(getattr(t, f) for t in turns) for f in Run.__slots__]
-        print(f"| {name} | {middle[0]:.1f} | {middle[1]:.0f} | {middle[2]:.1f} | {middle[3]:.0f} |")
+        middle = [statistics.median(getattr(turn, field) for turn in turns) for field in FIELDS]
+        digits = (1, 0, 1, 0, 0)
+        cells = [f"{value:.{after}f}" for value, after in zip(middle, digits, strict=True)]
+        print(f"| {name} | {' | '.join(cells)} |")
     return 0
 
 
@@ -108,7 +116,7 @@ def _timed(
     before: float,
     started: float,
 ) -> Run:
-    loaded = time.monotonic() - started
+    loaded, held = time.monotonic() - started, resident() - before
     questions([QUESTION])
     passages(list(texts[:8]))
     asked = []
@@ -119,7 +127,7 @@ def _timed(
     begin = time.perf_counter()
     passages(list(texts))
     rate = len(texts) / (time.perf_counter() - begin)
-    return Run(rate, statistics.median(asked) * 1000, loaded, resident() - before)
+    return Run(rate, statistics.median(asked) * 1000, loaded, held, resident() - before)
 
 
 def resident() -> float:

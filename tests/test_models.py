@@ -19,8 +19,9 @@ from test_map import wait_for
 import index.encoder
 from index import build, open_store
 from index.build import BuildReport
-from index.encoder import SentenceTransformerEncoder, _open, load_encoder
+from index.encoder import load_encoder
 from index.prompts import prompts_of
+from index.sentence_encoder import SentenceTransformerEncoder, open_model
 from index.status import status_lines
 from index.store import FILE_NAME, Store
 from index.writer import StoreWriter
@@ -267,7 +268,7 @@ def unpacked(cache: Path) -> tuple[Path, SentenceTransformerEncoder]:
     (cache / "models").mkdir(parents=True)
     folder = make_model(cache / "models" / name, 2, {"query": "query: "})
     (folder / "kikigaki.json").write_text(json.dumps({"source": "1571fc982750f", "unpacker": 1}))
-    model = _open(str(folder))
+    model = open_model(str(folder))
     return folder, SentenceTransformerEncoder(model, name, fingerprint, prompts_of(model, name))
 
 

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 CLUSTER = 24  # questions taken around one before a batch goes on from another
 TYPED = 0.3  # of the questions: how many are put as people type them
-GROUP = 16  # texts of like length that are run together
+GROUP = 32  # texts of like length that are run together
 SAVE_EVERY = 100  # steps
 
 
@@ -187,11 +187,10 @@ def _vectors(model: SentenceTransformer, texts: Sequence[str]) -> torch.Tensor:
     import torch
 
     order = sorted(range(len(texts)), key=lambda i: len(texts[i]))
-    group = len(texts) if model.device.type == "cuda" else GROUP
     parts = []
     with torch.autocast("cuda", torch.bfloat16, enabled=model.device.type == "cuda"):
-        for start in range(0, len(order), group):
-            features = model.preprocess([texts[i] for i in order[start : start + group]])
+        for start in range(0, len(order), GROUP):
+            features = model.preprocess([texts[i] for i in order[start : start + GROUP]])
             features = {
                 k: v.to(model.device) if hasattr(v, "to") else v for k, v in features.items()
             }
