@@ -24,7 +24,7 @@ from typing import Literal, NamedTuple
 from filelock import FileLock, Timeout
 
 from index.database import set_aside
-from index.encoder import Encoder, configured_model, encoder_ready, load_encoder, passage_encoder
+from index.encoder import Encoder, configured_model, encoder_ready, for_passages, load_encoder
 from index.errors import (
     ModelUnavailable,
     NotesError,
@@ -251,7 +251,7 @@ def encode(
     if not total.passages or (total.encoded == total.passages and store.model == model):
         return 0, ()
     try:
-        encoder = encoder or passage_encoder(total.passages - total.encoded)
+        encoder = encoder or for_passages(load_encoder(), total.passages - total.encoded)
     except ModelUnavailable as error:
         return 0, (str(error),)
     lock = store.encoding()

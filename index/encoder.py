@@ -79,17 +79,16 @@ def load_encoder() -> Encoder:
         return _loaded[name]
 
 
-def passage_encoder(count: int) -> Encoder:
-    """What to encode so many passages with; its vectors may be mixed with those of `load_encoder`.
+def for_passages(encoder: Encoder, count: int) -> Encoder:
+    """What to encode so many passages with in this encoder's place; vectors of both may be mixed.
 
     The same, but where the default model has many to encode and there is a CUDA GPU: there
     sentence-transformers runs it. Importing that for a few would take longer than they do.
 
     Raises:
-        ModelUnavailable: as `load_encoder`.
+        ModelUnavailable: the default model cannot be loaded.
     """
-    encoder = load_encoder()
-    if model_name() or count < GPU_FROM or not _has_cuda():
+    if not isinstance(encoder, OnnxEncoder) or count < GPU_FROM or not _has_cuda():
         return encoder
     model = open_model(str(DEFAULT_MODEL))
     prompts = prompts_of(model, encoder.name)

@@ -81,16 +81,16 @@ def test_is_an_ordinary_model(theirs):
 
 
 def test_both_engines_give_the_same_vectors(ours, theirs, passages):
-    for texts, encode, prompt in (
-        (passages, ours.encode_passages, "passage"),
-        (QUESTIONS, ours.encode_questions, "query"),
-        (ODD, ours.encode_passages, "passage"),
+    for texts, encode, prompt, least in (
+        (passages, ours.encode_passages, "passage", 0.985),
+        (QUESTIONS, ours.encode_questions, "query", 0.985),
+        (ODD, ours.encode_passages, "passage", 0.95),
     ):
         vectors = encode(texts)
         wanted = theirs.encode(texts, prompt_name=prompt, show_progress_bar=False)
         assert vectors.dtype == np.float32
         assert np.linalg.norm(vectors, axis=1) == pytest.approx(1, abs=1e-5)
-        assert (vectors * wanted).sum(axis=1).min() >= 0.985
+        assert (vectors * wanted).sum(axis=1).min() >= least
         assert (vectors * wanted).sum(axis=1).mean() >= 0.99
 
 
