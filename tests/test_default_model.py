@@ -167,9 +167,10 @@ def test_a_damaged_folder_is_said(tmp_path, monkeypatch, name, size):
 
 def test_same_sizes_other_bytes(tmp_path):
     folder = shutil.copytree(DEFAULT_MODEL, tmp_path / "model")
-    graph = folder / "model.onnx"
-    graph.write_bytes(bytes(graph.stat().st_size))
-    with pytest.raises(ModelUnavailable):
+    with (folder / "model.safetensors").open("rb+") as stream:
+        stream.seek(20_000_000)
+        stream.write(bytes(64))
+    with pytest.raises(ModelUnavailable, match=r"model\.safetensors"):
         OnnxEncoder(folder)
 
 
