@@ -21,7 +21,7 @@ from pathlib import Path
 from index.notes import read_notes
 from index.passages import split
 from index.settings import DEFAULT_MODEL
-from index.store import context_of, searched_text
+from index.store import encoder_text
 
 TURNS = 3
 QUESTION = "Hyper-Vのライブマイグレーション対応は？"
@@ -53,7 +53,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--passages", type=int, default=150, help="a random part, seed 0")
     options = parser.parse_args(argv)
     texts = [
-        searched_text(context_of(note.title, passage), passage.text)
+        encoder_text(note.title, passage)
         for note in read_notes(options.notes)[0]
         for passage in split(note)
     ]

@@ -693,6 +693,11 @@ def unused(db: sqlite3.Connection) -> str:
     return condition
 
 
+def encoder_text(title: str, passage: Passage) -> str:
+    """What the encoder reads for a passage of a note with this title."""
+    return searched_text(context_of(title, passage), passage.text)
+
+
 def searched_text(context: str, text: str) -> str:
     """What the encoder reads for a passage: its title and headings, then its own lines, plain."""
     lines = (line.strip() for line in plain(f"{context}\n{text}").split("\n"))

@@ -157,11 +157,14 @@ def _notice(
             f"意味検索を新しいモデルに替えています {encoded}。それまでは前のモデルで探します "
             f"(vectors of another model are being made; the former ones answer)"
         )
+    elif hits and all(hit.meaning is None for hit in hits) and store.model_failed():
+        notices.append(
+            "モデルを読めないので、言葉だけで探しました (no model: searched by words only)"
+        )
     elif counts.encoded < counts.passages:
         notices.append(f"意味検索の準備中 {encoded} (vectors are being made)")
     elif hits and all(hit.meaning is None for hit in hits):
-        why = "モデルを読めない" if store.model_failed() else "意味検索の準備がまだな"
-        notices.append(f"{why}ので、言葉だけで探しました (searched by words only)")
+        notices.append("意味検索の準備がまだなので、言葉だけで探しました (searched by words only)")
     return "; ".join(notices)
 
 

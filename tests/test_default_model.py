@@ -18,7 +18,7 @@ from index.onnx_encoder import MANIFEST, OnnxEncoder, batches
 from index.passages import split
 from index.settings import DEFAULT_MODEL, ROOT, SEEDS
 from index.stamp import sha256
-from index.store import context_of, searched_text
+from index.store import encoder_text
 
 QUESTIONS = [
     "Hyper-Vのライブマイグレーション対応は？",
@@ -34,7 +34,7 @@ ODD = ["", " ", "\n", "a" * 3000, "猫" * 2000, "か\u3099ﾊﾟ①㈱Ⅳ㌔", "
 def passages() -> list[str]:
     """What the encoder reads for the seeds' passages."""
     return [
-        searched_text(context_of(note.title, passage), passage.text)
+        encoder_text(note.title, passage)
         for note in read_notes(SEEDS)[0]
         for passage in split(note)
     ]

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from index.notes import read_notes
 from index.onnx_encoder import OnnxEncoder
 from index.passages import split
-from index.store import context_of, searched_text
+from index.store import encoder_text
 from qa.questions import read_questions
 from training.log import logged
 
@@ -62,7 +62,7 @@ def encoders(model: Path) -> tuple[Encode, Encode]:
 def evaluate(folder: Path, questions: Encode, passages: Encode) -> dict[str, Any]:
     """Recall at 1, 3 and 10 over a folder's questions, and at 1 by the answer's line."""
     found = [
-        (passage, searched_text(context_of(note.title, passage), passage.text))
+        (passage, encoder_text(note.title, passage))
         for note in read_notes(folder / "notes")[0]
         for passage in split(note)
     ]

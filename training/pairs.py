@@ -27,7 +27,7 @@ from index.build import open_writer, update_notes
 from index.folder import check_folder
 from index.notes import read_notes
 from index.passages import Passage, split
-from index.store import context_of, open_store, searched_text
+from index.store import encoder_text, open_store
 from qa.question import read_question
 from qa.retrieve import candidates
 from training.log import logged
@@ -95,7 +95,7 @@ def mine(
         passages = {}
         for note in read_notes(out / "notes")[0]:
             for passage in split(note):
-                text = searched_text(context_of(note.title, passage), passage.text)
+                text = encoder_text(note.title, passage)
                 passages[passage.path, passage.start] = {
                     "text": text,
                     "place": f"{passage.path}:{passage.start_line}",
