@@ -144,6 +144,7 @@ class StoreWriter(Store):
             former = answering(db)
             if former.encoder == encoder.fingerprint:  # back to it, before the other was done
                 _drop_former(db)
+                difference = ""  # its vectors are here
             elif former.table == "passages" and former.encoder:
                 _keep_as_former(db, former)
             set_meta(db, "model", model)

@@ -11,6 +11,7 @@ import pytest
 from package_tokenizer import PackageTokenizer
 from tokenizers import Tokenizer
 
+from index import build, open_store
 from index.encoder import load_encoder
 from index.errors import ModelUnavailable
 from index.notes import read_notes
@@ -19,6 +20,7 @@ from index.passages import split
 from index.settings import DEFAULT_MODEL, ROOT, SEEDS
 from index.stamp import sha256
 from index.store import encoder_text
+from qa import ask
 
 QUESTIONS = [
     "Hyper-Vのライブマイグレーション対応は？",
@@ -172,6 +174,18 @@ def test_same_sizes_other_bytes(tmp_path):
         stream.write(bytes(64))
     with pytest.raises(ModelUnavailable, match=r"model\.safetensors"):
         OnnxEncoder(folder)
+
+
+def test_without_a_model_words_answer_and_it_is_said(notes, store_folder, tmp_path, monkeypatch):
+    monkeypatch.setattr("index.encoder.DEFAULT_MODEL", tmp_path / "gone")
+    monkeypatch.setattr("index.encoder._loaded", {})
+    monkeypatch.setattr("index.encoder._failed", {})
+    report = build(notes, store_folder)
+    assert any("読み込めません" in remark for remark in report.remarks)
+    with open_store(store_folder) as store:
+        answer = ask("カレーに入れる水は何ml？", store)
+    assert "600ml" in answer.text
+    assert "モデルを読めない" in answer.notice
 
 
 def test_answers_without_loading_torch(tmp_path):
