@@ -103,6 +103,19 @@ def test_keys_and_odd_questions(page: Page, seeds_chat: str) -> None:
     expect(page.locator(".bot-row").last.locator("mark").first).to_contain_text("BYOC")
 
 
+def settled(page: Page) -> None:
+    """Wait until the conversation has stayed as it is for a second: what was sent may come late."""
+    page.evaluate(
+        """() => new Promise((done) => {
+          let timer = setTimeout(done, 1000);
+          new MutationObserver(() => {
+            clearTimeout(timer);
+            timer = setTimeout(done, 1000);
+          }).observe(document.querySelector("#chat"), { childList: true, subtree: true });
+        })"""
+    )
+
+
 @needs_chromium
 def test_fifty_questions_at_once(page: Page, store: Store) -> None:
     with serving(Asked(partial(ask, store=store))) as address:
@@ -122,6 +135,7 @@ def test_fifty_questions_at_once(page: Page, store: Store) -> None:
         expect(page.locator(".wait")).to_have_count(0)
         expect(page.locator(".bot-row")).not_to_have_count(0)
         expect(page.get_by_role("button", name="送る")).to_be_visible()
+        settled(page)
         asked = page.locator(".bot-row").count()
         assert page.locator(".user-row").count() == asked  # none is left without its answer
         send(page, "カレーの作り方は？")
