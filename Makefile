@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/installed
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check format install index constraints screenshots encoder clean
+.PHONY: help run test check format install index constraints screenshots encoder reader clean
 
 help:  ## show this list
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 14
@@ -49,6 +49,20 @@ encoder: $(INSTALLED)  ## train the default model anew: make encoder JAQUAD=fold
 	$(BIN)/python -m training.evaluate $(MADE)/$(MODEL) $(MADE)/dev
 	$(BIN)/python -m training.card $(MADE)/$(MODEL)
 	@echo '$(MADE)/$(MODEL): better on dev? then it takes the place of models/$(MODEL)'
+
+READER := kikigaki-reader-ja
+DEPTH ?= 8
+reader: $(INSTALLED)  ## train the reader anew: make reader JAQUAD=folder with train and dev
+	@test -d '$(JAQUAD)/train' || { echo 'make reader JAQUAD=… (the folder of JaQuAD)' >&2; exit 1; }
+	rm -rf $(MADE)/reader $(MADE)/$(READER) && mkdir -p $(MADE)
+	test -d $(MADE)/pairs || $(BIN)/python -m training.pairs $(JAQUAD)/train $(MADE)/pairs
+	$(BIN)/python -m training.reader models/$(MODEL) $(MADE)/pairs $(MADE)/reader $(READ)
+	$(BIN)/python -m training.pack_reader $(MADE)/reader $(MADE)/$(READER) --depth $(DEPTH)
+	$(BIN)/python -m training.evaluate_reader $(MADE)/$(READER) $(JAQUAD)/dev
+	$(BIN)/python -m training.reader_card $(MADE)/$(READER)
+	$(BIN)/python -m benchmarks.reader $(MADE)/reader $(JAQUAD)/dev
+	@echo '$(MADE)/$(READER): better on dev? then it takes the place of models/$(READER), and'
+	@echo '`python -m benchmarks.fit reader` fits what weighs it (benchmarks/README.md)'
 
 constraints: $(INSTALLED)  ## pin every dependency anew
 	$(BIN)/python -m pip install --quiet uv

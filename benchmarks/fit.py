@@ -2,22 +2,28 @@
 
     words       writes qa/question_words.tsv: question words that answering passages often lack
     ranking     prints WEIGHTS of qa/ranking.py
-    confidence  prints both sets of weights of qa/confidence.py; after the ranking's are in place
+    reader      prints WEIGHT of qa/rerank.py and what each SETTLED would cost, then goes on as
+                `confidence` does
+    confidence  prints the weights of qa/confidence.py; after the ranking's are in place
     report      judges the present weights, fits none
 
 A FOLDER comes from `python -m benchmarks.jaquad`. Each question is asked of all notes, then of all
 but the paragraph that answers it (its sister paragraphs stay: the hard case), then of all but the
 whole note (what a folder does not cover). Fit on JaQuAD train, report on dev; never fit on dev.
+Weights for the reader and the encoder are fitted on the articles that neither was trained on:
+`python -m benchmarks.jaquad …/train FOLDER --last 3`.
 """
 
 from __future__ import annotations
 
 import argparse
+import math
 import random
 import sys
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -30,19 +36,23 @@ from benchmarks.reliability import calibration_error, write_diagram
 from index.build import build
 from index.errors import NotesError
 from index.notes import read_notes
-from index.passages import split
+from index.passages import Passage, split
 from index.store import Store, open_store
 from index.terminal import whole_number
+from qa import rerank
 from qa.answer import ANSWERS_FROM
 from qa.confidence import FEATURES, confidence, features
 from qa.evidence import read
-from qa.hit import Hit
+from qa.hit import Finding, Hit
 from qa.measures import auroc
 from qa.question import Question, read_question
 from qa.questions import read_questions
 from qa.ranking import FEATURES as RANKING
 from qa.ranking import RANKED, rank
+from qa.reader import Reader, load_reader
+from qa.rerank import FIRST, look, weigh
 from qa.retrieve import CANDIDATES, candidates
+from qa.spans import ANSWERS
 
 Array = NDArray[np.float64]
 WORDS = Path(__file__).resolve().parent.parent / "qa" / "question_words.tsv"
@@ -50,6 +60,8 @@ HELD = 0.5  # evidence from which a passage is said to hold a word
 DOUBT = 8  # notes that would hold it as usual: a word seen in few notes stays near that
 SELDOM = 0.6  # share of answering passages that hold it, below which a word is kept
 PENALTY = 1e-3  # on the squared ranking weights; ten times less or more changes no measure by 0.001
+SETTLED = (1.0, 2.0, 3.0, 4.0, 5.0, 6.0)  # which are tried
+SURE = (0.0, 0.3, 0.4, 0.5, 0.6, 0.7)
 WRONGLY_REFUSED = 0.05  # of the answerable ones: where refusals are compared
 
 
@@ -60,7 +72,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("what", choices=("words", "ranking", "confidence", "report"))
+    parser.add_argument("what", choices=("words", "ranking", "reader", "confidence", "report"))
     parser.add_argument("folders", type=Path, nargs="+", metavar="FOLDER")
     parser.add_argument(
         "--questions", type=whole_number, help="of each folder, a random part (seed 0)"
@@ -74,11 +86,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     print(f"{len(cases)} questions")
     if options.what == "ranking":
         print("WEIGHTS =", fit_ranking(cases))
-    elif options.what == "confidence":
-        for name, hits_of in (("", lambda hits: hits), ("_BY_WORDS", without_vectors)):
-            intercept, weights = fit_confidence(cases, hits_of)
-            print(f"INTERCEPT{name} = {intercept}\nWEIGHTS{name} = {weights}")
-            print("   ", dict(zip(FEATURES, weights, strict=True)))
+    elif options.what in ("reader", "confidence"):
+        if options.what == "reader":
+            rerank.WEIGHT = fit_reader(cases)
+            print("WEIGHT =", rerank.WEIGHT)
+            report_settled(cases)
+        for reader in (True, False):
+            for vectors in (True, False):
+                fitted = fit_confidence(cases, reader=reader, vectors=vectors)
+                print(f"({reader}, {vectors}): {fitted},")
+                print("   #", dict(zip(FEATURES, fitted[1], strict=True)))
     else:
         report(cases, options.diagram)
     return 0
@@ -93,7 +110,9 @@ class Case:
         self.path: str = row["path"]
         self.line: int = row["lines"][0]
         self.paragraph: tuple[int, int] = tuple(row["paragraph"])
+        self.quote: str = row["quotes"][0]
         self.found = found
+        self._findings: dict[tuple[str, int], Finding | None] = {}
 
     def answers(self, hit: Hit) -> bool:
         """Whether a hit covers the answer's own line."""
@@ -103,17 +122,37 @@ class Case:
         """Whether a hit covers a line of the paragraph that holds the answer."""
         return _covers(hit, self.path, *self.paragraph)
 
-    def asked_of_all(self) -> list[Hit]:
-        """Candidates where all notes are there."""
-        return list(self.found[:RANKED])
+    def asked(self, *, reader: bool = True, vectors: bool = True) -> tuple[list[Hit], ...]:
+        """What is found in all notes, without the paragraph, and without the note; best first."""
+        found = list(self.found) if vectors else without_vectors(self.found)
+        return tuple(
+            self._ranked(part[:RANKED], reader=reader)
+            for part in (
+                found,
+                [hit for hit in found if not self.near(hit)],
+                [hit for hit in found if hit.passage.path != self.path],
+            )
+        )
 
-    def asked_without_paragraph(self) -> list[Hit]:
-        """Candidates where the paragraph is not."""
-        return [hit for hit in self.found if not self.near(hit)][:RANKED]
+    def _ranked(self, hits: Sequence[Hit], *, reader: bool) -> list[Hit]:
+        ranked = rank(self.question, hits)
+        network = load_reader() if reader else None
+        return (
+            weigh(look(self.question, ranked, partial(self._read, network))) if network else ranked
+        )
 
-    def asked_without_note(self) -> list[Hit]:
-        """Candidates where the note is not."""
-        return [hit for hit in self.found if hit.passage.path != self.path][:RANKED]
+    def _read(
+        self, network: Reader, question: str, passages: Sequence[Passage]
+    ) -> list[Finding | None]:
+        """What the reader finds in them; nothing is read twice."""
+        new = [passage for passage in passages if _place(passage) not in self._findings]
+        for passage, finding in zip(new, network.read(question, new), strict=True):
+            self._findings[_place(passage)] = finding
+        return [self._findings[_place(passage)] for passage in passages]
+
+
+def _place(passage: Passage) -> tuple[str, int]:
+    return passage.path, passage.start
 
 
 def ask_all(folder: Path, questions: int | None) -> list[Case]:
@@ -200,13 +239,74 @@ def fit_ranking(cases: Sequence[Case]) -> dict[str, float]:
 
 
 def _ranking_group(case: Case) -> tuple[Array, NDArray[np.bool_]]:
-    hits = rank(case.question, case.asked_of_all())
+    hits = rank(case.question, case.found[:RANKED])
     values = np.array([hit.features for hit in hits]).reshape(len(hits), len(RANKING))
     return values, np.array([case.answers(hit) for hit in hits], dtype=bool)
 
 
+def fit_reader(cases: Sequence[Case]) -> float:
+    """What the reader's log odds are worth against the score of words and vectors.
+
+    As `fit_ranking`, over the hits that are read, with these two alone.
+    """
+    groups = []
+    for case in cases:
+        hits = [hit for hit in case.asked()[0] if hit.finding]
+        right = np.array([case.answers(hit) for hit in hits], dtype=bool)
+        if right.any():
+            odds = np.array([hit.finding.answers for hit in hits if hit.finding])
+            words = np.array([hit.score for hit in hits]) - rerank.WEIGHT * odds
+            groups.append((words, odds, right))
+
+    def loss(weights: Array) -> float:
+        total = 0.0
+        for words, odds, right in groups:
+            scores = weights[0] * words + weights[1] * odds
+            total += np.logaddexp.reduce(scores) - np.logaddexp.reduce(scores[right])
+        return total
+
+    of_words, of_odds = minimize(loss, np.ones(2), method="Nelder-Mead").x
+    return round(float(of_odds / of_words), 2)
+
+
+def report_settled(cases: Sequence[Case]) -> None:
+    """For some SETTLED: how often no more than FIRST passages are read, and what becomes of R@1."""
+    shipped = rerank.SETTLED
+    for rerank.SETTLED in (*SETTLED, math.inf):
+        asked = [case.asked()[0] for case in cases]
+        right = [
+            bool(hits) and case.answers(hits[0]) for case, hits in zip(cases, asked, strict=True)
+        ]
+        few = [sum(bool(hit.finding) for hit in hits) <= FIRST for hits in asked]
+        print(
+            f"SETTLED {rerank.SETTLED}: {FIRST} read {np.mean(few):.3f}, R@1 {np.mean(right):.3f}"
+        )
+    rerank.SETTLED = shipped
+
+
+def report_spans(cases: Sequence[Case]) -> None:
+    """For some SURE: how often the first hit's span would be shown, and how often it is right."""
+    for sure in SURE:
+        shown = [
+            (_letters(hit.passage.text[hit.finding.start : hit.finding.end]), _letters(case.quote))
+            for case in cases
+            for hit in case.asked()[0][:1]
+            if hit.finding and hit.finding.answers >= ANSWERS and hit.finding.sure >= sure
+        ]
+        if not shown:
+            continue
+        same = np.mean([span == gold for span, gold in shown])
+        near = np.mean([span in gold or gold in span for span, gold in shown])
+        print(f"spans at {sure}: {len(shown) / len(cases):.3f} of the questions, "
+              f"{same:.3f} the very words, {near:.3f} these or some, or more")  # fmt: skip
+
+
+def _letters(text: str) -> str:
+    return "".join(filter(str.isalnum, text))
+
+
 def fit_confidence(
-    cases: Sequence[Case], hits_of: Callable[[list[Hit]], list[Hit]]
+    cases: Sequence[Case], *, reader: bool, vectors: bool
 ) -> tuple[float, tuple[float, ...]]:
     """Intercept and weights of a logistic regression: does the best hit answer?
 
@@ -214,23 +314,20 @@ def fit_confidence(
     """
     values, labels, counts = [], [], []
     for case in cases:
-        for asked, count in (
-            (case.asked_of_all(), 1.0),
-            (case.asked_without_paragraph(), 0.5),
-            (case.asked_without_note(), 0.5),
+        for hits, count in zip(
+            case.asked(reader=reader, vectors=vectors), (1.0, 0.5, 0.5), strict=True
         ):
-            hits = rank(case.question, hits_of(asked))
             if hits:
                 values.append(features(case.question, hits))
                 labels.append(case.answers(hits[0]))
                 counts.append(count)
-    model = LogisticRegression(C=100.0, max_iter=1_000)
+    model = LogisticRegression(C=100.0, max_iter=5_000)
     model.fit(np.array(values), np.array(labels), sample_weight=np.array(counts))
     weights = tuple(float(weight) for weight in model.coef_[0].round(3))
     return round(float(model.intercept_[0]), 3), weights
 
 
-def without_vectors(hits: list[Hit]) -> list[Hit]:
+def without_vectors(hits: Sequence[Hit]) -> list[Hit]:
     """The hits as they are while nothing is encoded."""
     kept = [replace(hit, meaning=None) for hit in hits]
     return sorted(kept, key=lambda hit: -hit.keyword)
@@ -238,13 +335,8 @@ def without_vectors(hits: list[Hit]) -> list[Hit]:
 
 def report(cases: Sequence[Case], diagram: Path | None) -> None:
     """Print how often the first hit is right, and how well confidence tells right from wrong."""
-    asked = {
-        "with": [rank(case.question, case.asked_of_all()) for case in cases],
-        "without the paragraph": [
-            rank(case.question, case.asked_without_paragraph()) for case in cases
-        ],
-        "without the note": [rank(case.question, case.asked_without_note()) for case in cases],
-    }
+    names = ("with", "without the paragraph", "without the note")
+    asked = dict(zip(names, zip(*[case.asked() for case in cases], strict=True), strict=True))
     for name, covers in (("the answer's line", Case.answers), ("its paragraph", Case.near)):
         at_1, at_10 = (
             np.mean(
@@ -279,6 +371,7 @@ def report(cases: Sequence[Case], diagram: Path | None) -> None:
     right += [False] * len(cases)
     print(f"calibration error, with and without the paragraph: "
           f"{calibration_error(said, right):.3f}")  # fmt: skip
+    report_spans(cases)
     if diagram:
         write_diagram(said, right, diagram)
 

@@ -27,22 +27,22 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("source", type=Path, help="folder of JaQuAD's JSON files, e.g. …/dev")
     parser.add_argument("out", type=Path, help="new folder for notes/ and questions.jsonl")
     parser.add_argument("--files", type=int, help="only the first so many files")
+    parser.add_argument("--last", type=int, help="only the last so many")
     parser.add_argument("--bullets", action="store_true", help="each sentence a bullet")
     options = parser.parse_args(argv)
-    notes, questions = convert(options.source, options.out, options.files, bullets=options.bullets)
+    files = sorted(options.source.glob("*.json"))[: options.files][-(options.last or 0) :]
+    notes, questions = convert(files, options.out, bullets=options.bullets)
     print(f"{notes} notes, {questions} questions in {options.out}")
     return 0
 
 
-def convert(
-    source: Path, out: Path, files: int | None = None, *, bullets: bool = False
-) -> tuple[int, int]:
+def convert(files: Sequence[Path], out: Path, *, bullets: bool = False) -> tuple[int, int]:
     """Write OUT/notes/*.txt and OUT/questions.jsonl; returns how many notes and questions."""
     folder = out / "notes"
     folder.mkdir(parents=True)
     rows: list[dict[str, Any]] = []
     count = 0
-    for path in sorted(source.glob("*.json"))[:files]:
+    for path in files:
         for article in json.loads(path.read_text(encoding="utf-8"))["data"]:
             name = re.sub(r'[/\\:*?"<>|]', "_", article["title"]).lstrip(".") + ".txt"
             text, asked = article_note(article, name, bullets=bullets)

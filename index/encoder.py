@@ -15,8 +15,7 @@ from typing import TYPE_CHECKING, Protocol
 from weakref import WeakValueDictionary
 
 from index.errors import ModelUnavailable
-from index.onnx_encoder import OnnxEncoder
-from index.onnx_encoder import fingerprint as packed_fingerprint
+from index.onnx_encoder import OnnxEncoder, default_fingerprint
 from index.prompts import prompts_of
 from index.sentence_encoder import SentenceTransformerEncoder, open_model, weights_fingerprint
 from index.settings import DEFAULT_MODEL, cache_folder, model_name
@@ -100,7 +99,7 @@ def configured_model() -> str:
     name = model_name()
     if name is None:
         try:
-            return f"default {packed_fingerprint(DEFAULT_MODEL)}"
+            return f"default {default_fingerprint(DEFAULT_MODEL)}"
         except ModelUnavailable:
             return "default"  # loading it will say what is missing
     config = Path(name).expanduser() / "modules.json"
@@ -182,7 +181,7 @@ def former_failed(fingerprint: str) -> bool:
 
 
 def _former(name: str, fingerprint: str) -> Encoder:
-    if name == DEFAULT_MODEL.name and packed_fingerprint(DEFAULT_MODEL) == fingerprint:
+    if name == DEFAULT_MODEL.name and default_fingerprint(DEFAULT_MODEL) == fingerprint:
         return OnnxEncoder(DEFAULT_MODEL)
     folder = cache_folder() / "models" / name
     if not folder.is_dir():
@@ -200,12 +199,12 @@ def _former(name: str, fingerprint: str) -> Encoder:
         logging.disable_progress_bar()  # type: ignore[no-untyped-call]
         model = SentenceTransformer(str(folder), local_files_only=True)
     prompts = prompts_of(model, name)
-    if fingerprint not in (_unpacked_fingerprint(folder), weights_fingerprint(model, prompts)):
+    if fingerprint not in (_undefault_fingerprint(folder), weights_fingerprint(model, prompts)):
         raise ValueError("its weights or prefixes are others now")
     return SentenceTransformerEncoder(model, name, fingerprint, prompts)
 
 
-def _unpacked_fingerprint(folder: Path) -> str:
+def _undefault_fingerprint(folder: Path) -> str:
     """What versions 0.x gave an unpacked default model; empty for any other folder."""
     try:
         manifest = json.loads((folder / "kikigaki.json").read_bytes())

@@ -8,28 +8,26 @@ it. Not importing sentence-transformers saves 400 MB and most of the seconds of 
 
 from __future__ import annotations
 
-import ctypes
 import json
-import os
-import sys
-from collections.abc import Iterator, Sequence
-from contextlib import suppress
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from index.errors import ModelUnavailable
-from index.stamp import sha256
+from index.onnx_model import (
+    batches,
+    fingerprint,
+    give_back_memory,
+    must_be_whole,
+    open_session,
+    open_tokenizer,
+    padded,
+)
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-    from onnxruntime import InferenceSession
-    from tokenizers import Tokenizer
-
-MANIFEST = "kikigaki.json"
-TOKENS_A_BATCH = 512  # more makes no batch faster, and memory grows with it
-PADDING = 0.1  # of a batch, at most: texts much shorter than its longest go into another
 
 
 class OnnxEncoder:
@@ -41,16 +39,17 @@ class OnnxEncoder:
         Raises:
             ModelUnavailable: a file is missing, damaged or unreadable.
         """
-        self.name = folder.name
-        self.fingerprint = fingerprint(folder)
         try:
-            _must_be_whole(folder)
+            self.name = folder.name
+            self.fingerprint = fingerprint(folder)
+            must_be_whole(folder)
             settings = json.loads((folder / "config_sentence_transformers.json").read_bytes())
-            limits = json.loads((folder / "sentence_bert_config.json").read_bytes())
             self.dim = int(json.loads((folder / "config.json").read_bytes())["hidden_size"])
+            limits = json.loads((folder / "sentence_bert_config.json").read_bytes())
+            self._longest = int(limits["max_seq_length"])
             self._prompts: dict[str, str] = settings["prompts"]
-            self._tokenizer = _open_tokenizer(folder, int(limits["max_seq_length"]))
-            self._session = _open_session(folder)
+            self._tokenizer = open_tokenizer(folder)
+            self._session = open_session(folder)
         except Exception as error:  # the libraries raise whatever their parts do
             raise unusable(folder, error) from error
 
@@ -63,59 +62,28 @@ class OnnxEncoder:
         return self._encode([self._prompts["query"] + text for text in texts])
 
     def _encode(self, texts: list[str]) -> NDArray[np.float32]:
-        rows = [encoding.ids for encoding in self._tokenizer.encode_batch(texts)]
+        rows = [self._cut(encoding.ids) for encoding in self._tokenizer.encode_batch(texts)]
         vectors = np.empty((len(rows), self.dim), np.float32)
         for batch in batches([len(row) for row in rows]):
-            ids = np.zeros((len(batch), len(rows[batch[-1]])), np.int64)
-            mask = np.zeros_like(ids)
-            for at, number in enumerate(batch):
-                ids[at, : len(rows[number])] = rows[number]
-                mask[at, : len(rows[number])] = 1
-            inputs = {"input_ids": ids, "attention_mask": mask}
-            vectors[batch] = self._session.run(None, inputs)[0]
+            vectors[batch] = self._session.run(None, padded([rows[number] for number in batch]))[0]
         if len(rows) > 1:
-            _give_back_memory()
+            give_back_memory()
         return vectors
 
-
-def batches(lengths: Sequence[int]) -> Iterator[list[int]]:
-    """Numbers of texts to run together, shortest first, each batch with little padding."""
-    batch: list[int] = []
-    tokens = 0
-    for number in sorted(range(len(lengths)), key=lengths.__getitem__):
-        padded = (len(batch) + 1) * lengths[number]
-        waste = padded - tokens - lengths[number]
-        if batch and (padded > TOKENS_A_BATCH or waste > PADDING * padded):
-            yield batch
-            batch, tokens = [], 0
-        batch.append(number)
-        tokens += lengths[number]
-    if batch:
-        yield batch
+    def _cut(self, ids: list[int]) -> list[int]:
+        return ids if len(ids) <= self._longest else [*ids[: self._longest - 1], ids[-1]]
 
 
-def fingerprint(folder: Path) -> str:
-    """Identity of a folder's vectors, from its manifest; its files are of the recorded size.
+def default_fingerprint(folder: Path) -> str:
+    """Identity of a folder's vectors, told without loading it.
 
     Raises:
         ModelUnavailable: a file is missing or has another size.
     """
     try:
-        manifest = json.loads((folder / MANIFEST).read_bytes())
-        for name, file in manifest["files"].items():
-            if (size := (folder / name).stat().st_size) != file["bytes"]:
-                raise ValueError(f"{name}: {size} bytes, not {file['bytes']}")
-        return str(manifest["fingerprint"])
+        return fingerprint(folder)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise unusable(folder, error) from error
-
-
-def _must_be_whole(folder: Path) -> None:
-    """Weights with a flipped byte would load, and leave wrong vectors in every store."""
-    manifest = json.loads((folder / MANIFEST).read_bytes())
-    for name, file in manifest["files"].items():
-        if sha256(folder / name) != file["sha256"]:
-            raise ValueError(f"{name}: damaged")
 
 
 def unusable(folder: Path, error: Exception) -> ModelUnavailable:
@@ -126,41 +94,3 @@ def unusable(folder: Path, error: Exception) -> ModelUnavailable:
         f"(The default model cannot be loaded; answers use keywords only. Restore its files, or "
         f"set KIKIGAKI_MODEL to another model.)"
     )
-
-
-def _open_tokenizer(folder: Path, longest: int) -> Tokenizer:
-    from tokenizers import Tokenizer
-
-    tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
-    tokenizer.enable_truncation(longest)
-    return tokenizer
-
-
-def _open_session(folder: Path) -> InferenceSession:
-    import onnxruntime
-
-    onnxruntime.disable_telemetry_events()  # builds for Windows have some
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 4  # what goes wrong is raised, and said once
-    options.intra_op_num_threads = cores()
-    # a thread that waits for the next matrix by spinning takes the core from other programs
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    options.enable_cpu_mem_arena = False  # it would keep what the largest batch needed
-    model = str(folder / "model.onnx")
-    session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
-    _give_back_memory()
-    return session
-
-
-def cores() -> int:
-    """Cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
-
-
-def _give_back_memory() -> None:
-    """Return what is free: the C library keeps it, after decoding 162 MB where 34 are in use."""
-    if sys.platform == "linux":
-        with suppress(OSError, AttributeError):  # another C library
-            ctypes.CDLL("libc.so.6").malloc_trim(0)

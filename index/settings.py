@@ -12,6 +12,7 @@ import platformdirs
 ROOT = Path(__file__).resolve().parent.parent
 SEEDS = ROOT / "seeds"
 DEFAULT_MODEL = ROOT / "models" / "kikigaki-e5-small-ja"
+DEFAULT_READER = ROOT / "models" / "kikigaki-reader-ja"
 
 
 def notes_folder(flag: str | os.PathLike[str] | None = None) -> Path:

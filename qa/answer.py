@@ -20,14 +20,20 @@ from qa.dialogue import asks_on, standalone
 from qa.hit import Hit
 from qa.lines import choose
 from qa.question import MAX_CHARS, clean, read_question
-from qa.ranking import rank
+from qa.ranking import FEATURES
+from qa.reader import reader_failed
+from qa.rerank import best_first
 from qa.retrieve import CANDIDATES, candidates, using
+from qa.spans import AnswerSpan, answer_span
 from qa.why import found_words
 
 NOT_FOUND = "ノートには見つかりませんでした"
 UNREADABLE = (
     "ノートのファイルを読めないので、答えられません (the files of the notes cannot be read)"
 )
+NOTHING_CLOSE, NO_ANSWER = "nothing_close", "close_but_no_answer"
+CLOSE = 0.25  # share of the question's weight that a passage holds, from which it is near
+CLOSE_IN_MEANING = 3.0  # deviations above the usual cosine, likewise
 NAMED = 3  # notes that a notice names
 NEAREST = 3  # passages shown beside a refusal: enough to see that the right one is not there
 # Confidence below which the notes are said not to answer: about 5 % of JaQuAD train's answerable
@@ -47,11 +53,20 @@ class Answer:
     hits: tuple[Hit, ...]
     absent: tuple[str, ...] = ()  # content words of the question that stand in no note
     notice: str = ""  # what the reader should know besides, such as keywords being used alone
+    span: AnswerSpan | None = None  # the very words of a quote, where they are sure
+    close: bool = True  # of a refusal: whether something is near that might have answered
 
     @property
     def nearest(self) -> tuple[Hit, ...]:
         """Up to three passages that are near, though they do not answer; none beside an answer."""
-        return () if self.found else self.hits[:NEAREST]
+        return self.hits[:NEAREST] if self.close and not self.found else ()
+
+    @property
+    def refusal(self) -> str:
+        """Why there is no answer: NOTHING_CLOSE or NO_ANSWER; empty beside one."""
+        if self.found or self.text != NOT_FOUND:
+            return ""
+        return NO_ANSWER if self.nearest else NOTHING_CLOSE
 
 
 def ask(
@@ -86,10 +101,11 @@ def ask(
             return _nothing_asked(full)
         found = candidates(asked, opened, max(k, CANDIDATES), within)
         there = {path: _still_there(opened, path) for path in {hit.passage.path for hit in found}}
-        hits = rank(asked, [hit for hit in found if there[hit.passage.path]])
+        hits = best_first(asked, [hit for hit in found if there[hit.passage.path]])
         lost = {hit.passage.path for hit in found[:k] if not there[hit.passage.path]}
         probability = confidence(asked, hits)
         citations: tuple[Citation, ...] = ()
+        span = None
         if probability >= ANSWERS_FROM:
             lines = choose(asked, hits)
             if on == "other" and history:
@@ -99,6 +115,8 @@ def ask(
             lost |= gone
             if on == "more":
                 citations = at_length(citations, opened)
+            elif not on:
+                span = answer_span(topic, hits, lines, citations)
         notice = _notice(full, opened, hits, lost, within)
         unread = bool(found) and not hits
         absent = tuple(word for word in asked.absent if not _shown(word, hits))
@@ -114,7 +132,14 @@ def ask(
             tuple(replace(hit, words=found_words(asked, hit.passage.text)) for hit in hits[:k]),
             absent,
             notice,
+            span,
+            any(map(_close, hits[:NEAREST])),
         )
+
+
+def _close(hit: Hit) -> bool:
+    held = hit.features[FEATURES.index("sentences")] if hit.features else 0.0
+    return held >= CLOSE or (hit.meaning or 0.0) >= CLOSE_IN_MEANING
 
 
 def _still_there(store: Store, path: str) -> bool:
@@ -165,6 +190,11 @@ def _notice(
         notices.append(f"意味検索の準備中 {encoded} (vectors are being made)")
     elif hits and all(hit.meaning is None for hit in hits):
         notices.append("意味検索の準備がまだなので、言葉だけで探しました (searched by words only)")
+    if hits and reader_failed():
+        notices.append(
+            "読解モデルを読めないので、言葉と意味の検索だけで答えました "
+            "(the reader cannot be loaded)"
+        )
     return "; ".join(notices)
 
 

@@ -15,14 +15,30 @@ from qa.ranking import FEATURES as RANKING
 FEATURES = (
     *("sentences", "triples", "lead", "meaning", "meaning_lead"),
     *("missing_names", "missing_nouns", "names_nowhere", "kind_missing"),
+    *("answers", "answers_lead", "sure"),
 )
+BOUND = 8.0  # of the reader's log odds: beyond it no more is known
 LEAST_SHARED = 0.02  # of the question's weight: less is chance
-# Logistic regression, fitted by `python -m benchmarks.fit confidence` (see benchmarks/README.md);
-# the second set is for answers by words alone, while there are no vectors.
-INTERCEPT = -3.049
-WEIGHTS = (1.854, 1.617, 0.445, 0.156, 0.157, -3.558, -2.207, -4.207, -1.05)
-INTERCEPT_BY_WORDS = -2.327
-WEIGHTS_BY_WORDS = (1.974, 1.832, 0.593, 0.0, 0.0, -5.037, -2.348, -3.991, -0.779)
+# Logistic regressions, intercept and weights, fitted by `python -m benchmarks.fit confidence` (see
+# benchmarks/README.md): one for each of what there may be, (a reader, vectors).
+FITTED = {
+    (True, True): (
+        -3.882,
+        (2.638, 0.646, 0.304, 0.101, 0.375, -1.274, 0.381, -4.033, 0.221, 0.302, -0.08, -0.348),
+    ),
+    (True, False): (
+        -3.562,
+        (2.935, 0.981, 0.37, 0.0, 0.0, -1.147, 0.618, -5.697, 0.788, 0.345, -0.189, -0.395),
+    ),
+    (False, True): (
+        -3.315,
+        (2.501, 0.884, 0.457, 0.139, 0.494, -2.27, -1.749, -4.89, -0.904, 0.0, 0.0, 0.0),
+    ),
+    (False, False): (
+        -3.525,
+        (3.6, 1.42, 0.598, 0.0, 0.0, -2.333, -1.423, -6.29, -0.951, 0.0, 0.0, 0.0),
+    ),
+}
 
 
 def confidence(question: Question, hits: Sequence[Hit]) -> float:
@@ -31,18 +47,21 @@ def confidence(question: Question, hits: Sequence[Hit]) -> float:
     0 also where it has no word in common with a Japanese question: near in meaning alone is seldom
     an answer there, and none that a reader could check.
 
-    hits are as `qa.retrieve.search` ranks them.
+    hits are as `qa.rerank.best_first` has them.
     """
     if not hits:
         return 0.0
-    by_words = all(hit.meaning is None for hit in hits)
-    intercept = INTERCEPT_BY_WORDS if by_words else INTERCEPT
-    weights = WEIGHTS_BY_WORDS if by_words else WEIGHTS
+    intercept, weights = FITTED[known(hits)]
     values = features(question, hits)
     if values[FEATURES.index("sentences")] < LEAST_SHARED and not question.text.isascii():
         return 0.0
     total = intercept + _weigh(values, weights)
     return 1 / (1 + math.exp(-total))
+
+
+def known(hits: Sequence[Hit]) -> tuple[bool, bool]:
+    """Whether some of the hits were read, and whether some have vectors."""
+    return any(hit.finding for hit in hits), any(hit.meaning is not None for hit in hits)
 
 
 def features(question: Question, hits: Sequence[Hit]) -> tuple[float, ...]:
@@ -55,6 +74,9 @@ def features(question: Question, hits: Sequence[Hit]) -> tuple[float, ...]:
     missing_names, missing_nouns: share of the question's weight in such words that it lacks.
     names_nowhere: share in names that all of the hits lack.
     kind_missing: 1 where a person, time, place or number is asked for, and it has none to offer.
+    answers: the reader's log odds that the best hit answers; 0 where nothing was read.
+    answers_lead: how far they stand above any other's.
+    sure: how probable the reader's span in the best hit is.
     """
     best = dict(zip(RANKING, hits[0].features, strict=True))
     others = [hit.meaning or 0.0 for hit in hits[1:]]
@@ -78,7 +100,16 @@ def features(question: Question, hits: Sequence[Hit]) -> tuple[float, ...]:
         _weigh(lacking, nouns) / total,
         _weigh(lacked, names) / total,
         float(kind_asked(question.text) != NO_KIND and not best["kind"]),
+        *_findings(hits),
     )
+
+
+def _findings(hits: Sequence[Hit]) -> tuple[float, float, float]:
+    best = hits[0].finding
+    if best is None:
+        return 0.0, 0.0, 0.0
+    odds = [max(-BOUND, min(hit.finding.answers, BOUND)) for hit in hits if hit.finding]
+    return odds[0], odds[0] - max(odds[1:], default=-BOUND), best.sure
 
 
 def _is_name(word: Word, question: str) -> bool:

@@ -5,6 +5,7 @@ Hit[] ─ lines, and sentences of long ones ▶ choose ▶ Line[], in the order 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -20,6 +21,7 @@ LONG_LINE = 160  # characters; of a longer line only the sentences that answer a
 NEW_EVIDENCE = 0.2  # share of the question's weight that a further line must add to be quoted
 NEAR_BEST = 3.0  # below the best hit's score; a weaker hit adds no line
 LINE_WEIGHT = 3.0  # of what a line itself holds, against its passage's score
+FINDING_WEIGHT = 3.0  # of the reader's pointing into a line, where it is sure and answers
 SAYS_AS_MUCH = 0.75  # of what was said already, for a line that is to be said besides
 
 
@@ -65,10 +67,11 @@ def choose(question: Question, hits: Sequence[Hit], said: Sequence[Line] = ()) -
 
     def worth(line: Line) -> tuple[float, float, bool, int]:
         held = _held(line, question)
+        pointed = FINDING_WEIGHT * _pointed_at(line, hits[line.hit])
         # Of two that hold as much, a title above its sentence say, the one that tells something.
         text = hits[line.hit].passage.text[line.start : line.end]
         tells = not content(text).terms <= asked
-        return LINE_WEIGHT * held + hits[line.hit].score, held, tells, -line.start
+        return LINE_WEIGHT * held + pointed + hits[line.hit].score, held, tells, -line.start
 
     best = max(lines, key=worth)
     chosen = [best]
@@ -92,6 +95,14 @@ def choose(question: Question, hits: Sequence[Hit], said: Sequence[Line] = ()) -
 def _held(line: Line, question: Question) -> float:
     """The share of the question's weight that a line holds, itself or in what stands above it."""
     return share(with_headings(line.evidence, line.context), question.weights)
+
+
+def _pointed_at(line: Line, hit: Hit) -> float:
+    """How surely the reader finds the answer in a line, 0 to 1."""
+    found = hit.finding
+    if found is None or not line.start <= found.start < line.end:
+        return 0.0
+    return found.sure / (1 + math.exp(-max(-30.0, min(found.answers, 30.0))))
 
 
 def _overlap(one: Line, other: Line) -> bool:

@@ -22,7 +22,8 @@ from index.settings import notes_folder, store_folder
 from index.store import Store, open_store
 from qa.hit import Hit
 from qa.question import Question, read_question
-from qa.ranking import RANKED, rank
+from qa.ranking import RANKED
+from qa.rerank import best_first
 
 CANDIDATES = 100  # from each search; the ten best of both already hold 99.3 % on JaQuAD dev
 VECTOR_WEIGHT = 0.12  # best recall@1 on JaQuAD train, flat from 0.10 to 0.12; benchmarks/README.md
@@ -64,7 +65,7 @@ def search(question: Question, store: Store, k: int, within: Filter | None = Non
 
     Empty for a question without a letter.
     """
-    return rank(question, candidates(question, store, max(k, RANKED), within))[:k]
+    return best_first(question, candidates(question, store, max(k, RANKED), within))[:k]
 
 
 def candidates(question: Question, store: Store, k: int, within: Filter | None = None) -> list[Hit]:

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
 from rich.console import Console
 from rich.text import Text
 
 from index.terminal import harmless
-from qa.answer import Answer
+from qa.answer import NO_ANSWER, NOTHING_CLOSE, Answer
 from qa.citations import place
 from qa.hit import Hit
 from qa.why import SAME, SIMILAR, Match, Why
 
+REFUSALS = {
+    NOTHING_CLOSE: "近い内容の箇所もありません (nothing in the notes is close)",
+    NO_ANSWER: "近い箇所はありますが、答えは書かれていないようです (some passages are close, "
+    "but none of them seems to answer)",
+}
 NEAR = "答えではありませんが、近い箇所 (not an answer, but near)"
 
 
@@ -23,6 +29,8 @@ def as_json(answer: Answer, question: str) -> dict[str, Any]:
         "found": answer.found,
         "confidence": round(answer.confidence, 4),
         "answer": answer.text,
+        "answer_span": asdict(answer.span) if answer.span else None,
+        "refusal": answer.refusal or None,
         "citations": [
             {
                 "n": citation.n,
@@ -87,29 +95,35 @@ def print_answer(answer: Answer, console: Console, *, explain: bool = False) -> 
     nothing in it is taken for markup.
     """
     if answer.found:
-        for citation in answer.citations:
-            quote = Text(harmless(citation.quote))
-            console.print(quote + Text(f" [{citation.n}]", style="bold cyan"))
-        console.print()
-        for citation in answer.citations:
-            where = place(citation)
-            changed = " (索引のあとで変わったファイル / changed since)" if citation.changed else ""
-            where = harmless(where + changed)
-            console.print(Text(f"[{citation.n}] ", style="cyan") + Text(where, "dim"))
-            if explain:
-                console.print(Text(harmless(f"    {reason(citation.why)}"), style="dim"))
+        _print_quotes(answer, console, explain=explain)
     else:
         console.print(Text(answer.text, style="bold"))
+        if answer.refusal:
+            console.print(Text(REFUSALS[answer.refusal]))
     if answer.absent:
         words = harmless("、".join(answer.absent))
         console.print(Text(f"ノートにない言葉 (words in no note): {words}"))
-    if not answer.found:
-        if answer.nearest:
-            console.print(Text(f"\n{NEAR}:", style="dim"))
-        for hit in answer.nearest:
-            passage = hit.passage
-            where = place(passage)
-            console.print(Text(harmless(f"· {where}"), style="dim"))
-            console.print(Text(harmless(passage.text.strip("\n")), style="dim"))
+    if answer.nearest:
+        console.print(Text(f"\n{NEAR}:", style="dim"))
+    for hit in answer.nearest:
+        passage = hit.passage
+        console.print(Text(harmless(f"· {place(passage)}"), style="dim"))
+        console.print(Text(harmless(passage.text.strip("\n")), style="dim"))
     if answer.notice:
         console.print(Text(harmless(answer.notice), style="yellow"))
+
+
+def _print_quotes(answer: Answer, console: Console, *, explain: bool) -> None:
+    for citation in answer.citations:
+        quote = Text(harmless(citation.quote))
+        if answer.span and answer.span.n == citation.n:
+            quote.stylize("bold green", answer.span.start, answer.span.end)
+        console.print(quote + Text(f" [{citation.n}]", style="bold cyan"))
+    console.print()
+    for citation in answer.citations:
+        where = place(citation)
+        changed = " (索引のあとで変わったファイル / changed since)" if citation.changed else ""
+        where = harmless(where + changed)
+        console.print(Text(f"[{citation.n}] ", style="cyan") + Text(where, "dim"))
+        if explain:
+            console.print(Text(harmless(f"    {reason(citation.why)}"), style="dim"))

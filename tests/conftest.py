@@ -57,11 +57,17 @@ class BigramEncoder:
 
 
 @pytest.fixture(autouse=True)
-def own_settings(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
-    """No test sees the user's settings or store; the unpacked model may be shared."""
+def own_settings(
+    tmp_path_factory: pytest.TempPathFactory,
+    monkeypatch: pytest.MonkeyPatch,
+    request: pytest.FixtureRequest,
+) -> None:
+    """No test sees the user's settings or store; only those marked `model` have the reader."""
     for name in [name for name in os.environ if name.startswith("KIKIGAKI_")]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("KIKIGAKI_STORE", str(tmp_path_factory.mktemp("default") / "store"))
+    if not request.node.get_closest_marker("model"):
+        monkeypatch.setenv("KIKIGAKI_READER", "off")
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""The steps that make the default model, on a tiny model and a handful of questions."""
+"""The steps that make the default models, on a tiny model and a handful of questions."""
 
 import json
 import struct
@@ -11,10 +11,26 @@ from tokenizers import Tokenizer
 
 from index.onnx_encoder import OnnxEncoder
 from index.settings import DEFAULT_MODEL
-from training import card, evaluate, finetune, pack, pairs, prune, typed, unpack
+from qa.reader import Reader
+from training import (
+    card,
+    evaluate,
+    evaluate_reader,
+    finetune,
+    pack,
+    pack_reader,
+    pairs,
+    prune,
+    reader,
+    reader_card,
+    typed,
+    unpack,
+)
 from training.e5small import dequantise
 from training.graph import byte_values
 from training.pairs import read_rows
+from training.reader_net import open_cutter, open_reader, read_windows
+from training.reading import Examples
 
 HIDDEN, INNER, POSITIONS = 32, 64, 16
 PIECES = [("<s>", 0), ("<pad>", 0), ("</s>", 0), ("<unk>", 0), ("▁", -3), ("дом", -4), ("ネ", -4)]
@@ -90,6 +106,7 @@ def log(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("training.log.LOG", path)
         patch.setattr("training.card.LOG", path)
+        patch.setattr("training.reader_card.LOG", path)
         patch.setattr("sys.argv", ["training"])
         yield path
 
@@ -290,7 +307,7 @@ def test_packed_judged_and_described(tuned, mined, jaquad, log):
     from benchmarks.jaquad import convert
 
     out, dev = mined.parent / "packed", mined.parent / "dev"
-    convert(jaquad, dev)
+    convert(sorted(jaquad.glob("*.json")), dev)
     log.write_text("", encoding="utf-8")
     row = {"step": "finetune", "command": "python -m training.finetune a b c", "settings": {}}
     log.write_text(json.dumps(row) + "\n", encoding="utf-8")
@@ -312,3 +329,69 @@ def test_packed_judged_and_described(tuned, mined, jaquad, log):
     ):
         assert fact in said
     assert f"| {judged['scores']['R@1']:.3f} |" in said
+
+
+def test_examples_hold_the_answer_or_do_not(mined):
+    import random
+
+    examples = Examples(mined, open_cutter(DEFAULT_MODEL))
+    answers = dict(pair for asked in QUESTIONS.values() for pair in asked)
+    seen = set()
+    for row in examples.rows + examples.held:
+        text = examples.text(row["positive"])
+        own = examples.windows(
+            examples.question(row["question"]), row["positive"], 64, row["answer"]
+        )
+        assert row["answer"] == answers[row["question"]]
+        for example in own:
+            for first, last in example.answers:
+                spans = example.window.spans
+                assert row["answer"] in text[spans[first][0] : spans[last][1]]
+                seen.add(row["question"])
+        group = examples.group(row, 2, 96, random.Random(0))
+        assert [bool(example.answers) for example in group] == [True] + [False] * (len(group) - 1)
+    assert seen == set(answers)
+
+
+def test_the_reader_is_trained_packed_judged_and_described(mined, jaquad, log):
+    out, packed = mined.parent / "reader", mined.parent / "packed-reader"
+    log.write_text("", encoding="utf-8")
+    settings = "--depths 1 2 --batch 3 --negatives 1 --windows 64 --warm-up 1 --frozen 1".split()
+    command = [str(DEFAULT_MODEL), str(mined), str(out), *settings]
+    assert reader.main([*command, "--steps", "2"]) == 0
+    before = load_file(out / "model.safetensors")
+    assert reader.main([*command, "--steps", "4", "--resume"]) == 0
+    after = load_file(out / "model.safetensors")
+    moved = {name for name, weight in after.items() if not np.array_equal(weight, before[name])}
+    assert moved, "nothing was learnt"
+    assert not [name for name in moved if not ("heads." in name or "encoder.layer.1." in name)]
+    shallow = [*command[:2], str(mined.parent / "taught"), *settings, "--teacher", str(out)]
+    assert reader.main([*shallow, "--depths", "1", "--steps", "1"]) == 0
+    for folder, depth in ((packed, 2), (mined.parent / "shallow", 1)):
+        assert pack_reader.main([str(out), str(folder), "--depth", str(depth)]) == 0
+        assert json.loads((folder / "config.json").read_bytes())["num_hidden_layers"] == depth
+    with pytest.raises(KeyError, match="depth 5"):
+        pack_reader.main([str(out), str(mined.parent / "deeper"), "--depth", "5"])
+    assert evaluate_reader.main([str(packed), str(jaquad)]) == 0
+    assert reader_card.main([str(packed)]) == 0
+    said = (packed / "README.md").read_text(encoding="utf-8")
+    assert "first 2 layers" in said and "python -m training.reader" in said
+
+    # both engines tell the same of a window, as far as 8 bits go
+    cutter = open_cutter(DEFAULT_MODEL)
+    windows = [
+        window
+        for contexts in ARTICLES.values()
+        for window in cutter.cut(cutter.question("猫の名前は？"), "題", contexts[0], 96)
+    ]
+    ours = Reader(packed).read_windows(windows)
+    theirs = read_windows(open_reader(out, [1, 2]), windows)[2]
+    assert len(ours) == len(theirs) == len(ARTICLES)
+    differences = [abs(a.answers - b.answers) for a, b in zip(ours, theirs, strict=True)]
+    assert max(differences) < 1, differences
+
+
+def test_f1_counts_characters():
+    assert evaluate_reader.shared("田中", "田中") == 1.0
+    assert evaluate_reader.shared("田中さん", "田中") == pytest.approx(2 * 2 / (4 + 2))
+    assert evaluate_reader.shared("会場", "田中") == 0.0

@@ -73,11 +73,11 @@ def card(model: Path, rows: Sequence[Mapping[str, Any]]) -> str:
         texts=packed["scores"]["texts"],
         float8=packed["scores"]["float8"],
         int8=packed["scores"]["int8"],
-        commands="\n".join(_command(row) for row in [*made, packed]),
+        commands="\n".join(command(row) for row in [*made, packed]),
     )
 
 
-def _command(row: Mapping[str, Any]) -> str:
+def command(row: Mapping[str, Any]) -> str:
     """How a step was called; one that was stopped gave what it had saved to the next."""
     if stopped := row.get("scores", {}).get("stopped_at"):
         saved = row["scores"]["saved_at"]

@@ -1,7 +1,10 @@
-"""The encoder as an ONNX graph whose weights are the very bytes of model.safetensors.
+"""Encoder and reader as ONNX graphs whose weights are the very bytes of model.safetensors.
 
-    ids ─ Gather ▶ + position, type ─ LayerNorm ─▶ 12 × (attention, feed-forward) ─ mean ─ length 1
-    float8 ─ decoded, rounded to int8 when a session opens ──┘
+    ids ─ Gather ▶ + position, type ─ LayerNorm ─▶ layers × (attention, feed-forward) ─┬▶ encoder:
+    float8 ─ decoded, rounded to int8 when a session opens ──┘                         │  mean, of
+                                                                                       │  length 1
+                                                                                       └▶ reader:
+                                                                                          heads
 
 The weights stand in the file once, in 8-bit floats, which sentence-transformers reads as they are.
 The graph names their places in it as external data. Decoding them and rounding them to int8 are
@@ -24,6 +27,7 @@ from numpy.typing import ArrayLike, NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 WEIGHTS = "model.safetensors"
+WORDS = "embeddings.word_embeddings.weight"
 OPSET = 19  # the first with 8-bit floats
 MICROSOFT = "com.microsoft"  # ONNX Runtime's own operators, for the fused steps
 TYPES = {
@@ -38,40 +42,54 @@ LEVELS = 63
 IN_FLOAT = frozenset({"encoder.layer.4.output.dense.", "encoder.layer.5.output.dense."})
 
 
-def build_graph(folder: Path) -> onnx.ModelProto:
-    """The graph for a folder with config.json and model.safetensors.
+def build_encoder(folder: Path) -> onnx.ModelProto:
+    """The encoder's graph for a folder with config.json and model.safetensors.
 
     Inputs: input_ids and attention_mask, int64 (texts, tokens). Output: sentence_embedding, float32
     (texts, hidden), each of length 1.
     """
-    return _Graph(folder).model()
+    graph = _Graph(folder)
+    graph.pool(graph.layers())
+    return graph.model("encoder", {"sentence_embedding": ["texts", graph.config["hidden_size"]]})
+
+
+def build_reader(folder: Path, encoder: Path) -> onnx.ModelProto:
+    """The reader's graph, its word embeddings the encoder's, which a session is given.
+
+    Inputs as the encoder's. Outputs: spans, float32 (texts, tokens, 2), how much speaks for each
+    token as the answer's first and last; answers (texts, 1), what speaks for any, spans apart.
+    """
+    graph = _Graph(folder, encoder)
+    x = graph.layers()
+    first = graph.node("Gather", x, graph.constant(np.array(0)), axis=1)
+    graph.head("heads.span.", x, "spans")
+    graph.head("heads.answers.", first, "answers")
+    return graph.model("reader", {"spans": ["texts", "tokens", 2], "answers": ["texts", 1]})
 
 
 class _Graph:
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, embeddings: Path | None = None) -> None:
+        """Begin; embeddings: the folder that has the word embeddings, where it is another."""
         self.config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
         self.nodes: list[onnx.NodeProto] = []
         self.constants: list[TensorProto] = []
         self.data = memoryview((folder / WEIGHTS).read_bytes())
-        self.weights = _places(folder / WEIGHTS)
+        self.weights = places(folder / WEIGHTS)
+        if embeddings:
+            self.weights[WORDS] = places(embeddings / WEIGHTS)[WORDS]
 
-    def model(self) -> onnx.ModelProto:
-        x = self.embeddings()
-        for number in range(self.config["num_hidden_layers"]):
-            x = self.layer(f"encoder.layer.{number}.", x)
-        self.pool(x)
+    def model(self, name: str, outputs: dict[str, list[str | int]]) -> onnx.ModelProto:
         dynamic = ["texts", "tokens"]
         graph = helper.make_graph(
             self.nodes,
-            "encoder",
+            name,
             [
                 helper.make_tensor_value_info("input_ids", TensorProto.INT64, dynamic),
                 helper.make_tensor_value_info("attention_mask", TensorProto.INT64, dynamic),
             ],
             [
-                helper.make_tensor_value_info(
-                    "sentence_embedding", TensorProto.FLOAT, ["texts", self.config["hidden_size"]]
-                )
+                helper.make_tensor_value_info(output, TensorProto.FLOAT, shape)
+                for output, shape in outputs.items()
             ],
             initializer=self.constants,
         )
@@ -80,9 +98,15 @@ class _Graph:
             graph, opset_imports=opsets, ir_version=10, producer_name="kikigaki"
         )
 
+    def layers(self) -> str:
+        x = self.embeddings()
+        for number in range(self.config["num_hidden_layers"]):
+            x = self.layer(f"encoder.layer.{number}.", x)
+        return x
+
     def embeddings(self) -> str:
         # no operator gathers 8-bit floats, so their bytes are, and each byte's value after that
-        bytes_ = self.node("Gather", self.raw("embeddings.word_embeddings.weight", bytes_=True),
+        bytes_ = self.node("Gather", self.raw(WORDS, bytes_=True),
                            "input_ids", axis=0)  # fmt: skip
         words = self.node("Gather", self.constant(byte_values()),
                           self.node("Cast", bytes_, to=TensorProto.INT32), axis=0)  # fmt: skip
@@ -145,6 +169,11 @@ class _Graph:
         else:
             values = np.frombuffer(data, "<f4")
         return values.reshape(shape)
+
+    def head(self, name: str, x: str, output: str) -> None:
+        """A linear layer in float32."""
+        weight = self.node("Transpose", self.weight(name + "weight"), perm=[1, 0])
+        self.node("Add", self.node("MatMul", x, weight), self.weight(name + "bias"), output=output)
 
     def pool(self, x: str) -> None:
         """The mean of the tokens that are there, of length 1."""
@@ -209,7 +238,7 @@ def byte_values() -> NDArray[np.float32]:
     return np.where(sign, -value, value).astype(np.float32)
 
 
-def _places(path: Path) -> dict[str, tuple[str, list[int], int, int]]:
+def places(path: Path) -> dict[str, tuple[str, list[int], int, int]]:
     """Each tensor's type, shape, first byte and the byte after its last, from a file's header."""
     with path.open("rb") as stream:
         (length,) = struct.unpack("<Q", stream.read(8))

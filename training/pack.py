@@ -20,9 +20,10 @@ from typing import Any
 
 import numpy as np
 
-from index.onnx_encoder import MANIFEST, OnnxEncoder
+from index.onnx_encoder import OnnxEncoder
+from index.onnx_model import MANIFEST
 from index.stamp import sha256
-from training.graph import build_graph
+from training.graph import build_encoder
 from training.log import logged
 from training.pairs import read_rows
 
@@ -73,7 +74,7 @@ def pack(model: Path, out: Path) -> None:
     config["dtype"] = "float32"  # what they are turned into when they are loaded
     (out / "config.json").write_text(json.dumps(config, indent=2), encoding="utf-8")
     (out / "model.safetensors").chmod(0o644)
-    onnx.save(build_graph(out), out / "model.onnx")
+    onnx.save(build_encoder(out), out / "model.onnx")
     seal(out)
 
 

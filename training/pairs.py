@@ -6,8 +6,8 @@ notes. What it finds for a question although the answer is not in it is a hard n
 files' articles are held out: settings are chosen on them, never on JaQuAD's dev part.
 
     OUT/passages.jsonl  {"text", "place"}   place: note and lines, to tell sister passages apart
-    OUT/pairs.jsonl     {"question", "typed": [...], "positive", "negatives": [...], "layout",
-                         "held"}            numbers count the passages from 0
+    OUT/pairs.jsonl     {"question", "typed": [...], "answer", "positive", "negatives": [...],
+                         "layout", "held"}  numbers count the passages from 0
 """
 
 from __future__ import annotations
@@ -76,11 +76,8 @@ def mine(
 ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """The passages of some articles in one layout, and the questions on them."""
     with tempfile.TemporaryDirectory() as scratch:
-        source, out = Path(scratch, "source"), Path(scratch, "out")
-        source.mkdir()
-        for path in files:
-            (source / path.name).symlink_to(path.resolve())
-        convert(source, out, bullets=layout == "bullets")
+        out = Path(scratch, "out")
+        convert(files, out, bullets=layout == "bullets")
         notes = check_folder(out / "notes")
         with open_writer(notes, out / "store")[0] as writer:
             update_notes(writer, notes)
@@ -128,6 +125,7 @@ def _mine_share(folder: Path, rows: list[dict[str, Any]]) -> list[dict[str, Any]
             mined.append({
                 "question": question,
                 "typed": as_typed(question, random.Random(asked["id"])),
+                "answer": answer,
                 "positive": _place(positive[0]),
                 "negatives": [_place(p) for p in negatives[:NEGATIVES]],
             })  # fmt: skip

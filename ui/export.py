@@ -12,7 +12,7 @@ from datetime import datetime
 
 from index.passages import Passage
 from qa import Answer, Citation
-from qa.answer import NOT_FOUND
+from qa.answer import NO_ANSWER, NOT_FOUND, NOTHING_CLOSE
 from qa.citations import place
 from qa.show import reason
 from ui.render import Turn
@@ -26,6 +26,11 @@ _UNSAFE = re.compile(r'[\s<>:"/\\|?*\x00-\x1f\x7f-\x9f.]+')  # in names, on one 
 WORDS = {  # Japanese, English
     "searched": ("探した質問", "Searched for"),
     "refused": (NOT_FOUND, "Not found in the notes"),
+    NOTHING_CLOSE: ("近い内容の箇所もありません。", "Nothing in the notes is close."),
+    NO_ANSWER: (
+        "近い箇所はありますが、答えは書かれていないようです。",
+        "Some passages are close, but none of them seems to answer.",
+    ),
     "absent": ("どのノートにもない言葉", "Words in no note"),
     "sources": ("出典", "Sources"),
     "near": ("答えではありませんが、近い箇所", "Not an answer, but near"),
@@ -90,6 +95,8 @@ def _answer(turn: Turn, answer: Answer, said: dict[str, str]) -> Iterator[str]:
         yield quoted(cited.quote, f" [{cited.n}]")
     if not answer.found:
         yield said["refused"] if answer.text == NOT_FOUND else plain(answer.text)
+        if answer.refusal:
+            yield said[answer.refusal]
     if answer.absent:
         yield f"{said['absent']}: {''.join(f'「{plain(word)}」' for word in answer.absent)}"
     if answer.notice:

@@ -12,7 +12,7 @@ from typing import Any
 
 from index.passages import Passage
 from qa import Answer, Citation, Hit
-from qa.answer import NOT_FOUND
+from qa.answer import NO_ANSWER, NOT_FOUND, NOTHING_CLOSE
 from ui.cards import card, source
 from ui.html import both, safe
 
@@ -34,6 +34,13 @@ RESTORED = both(
     "Answered on {0}; quoted from the notes as they were then.",
 )
 REFUSED = both(NOT_FOUND, "Not found in the notes")
+REFUSALS = {
+    NOTHING_CLOSE: both("近い内容の箇所もありません。", "Nothing in the notes is close."),
+    NO_ANSWER: both(
+        "近い箇所はありますが、答えは書かれていないようです。",
+        "Some passages are close, but none of them seems to answer.",
+    ),
+}
 
 
 @dataclass(frozen=True)
@@ -60,7 +67,7 @@ def answer_html(turn: Turn, number: int) -> str:
     assert answer is not None
     anchor = f"cite-{number}"
     parts = [
-        f'<p lang="ja">{safe(cited.quote)} {source(cited, anchor)}</p>'
+        f'<p lang="ja">{_quote(cited, answer)} {source(cited, anchor)}</p>'
         for cited in answer.citations
     ]
     if answer.question != turn.question.strip():
@@ -69,7 +76,7 @@ def answer_html(turn: Turn, number: int) -> str:
         when = datetime.fromtimestamp(turn.when)
         parts.insert(0, f'<p class="when">{RESTORED.format(f"{when:%Y-%m-%d %H:%M}")}</p>')
     if not answer.found:
-        parts.append(f"<p>{REFUSED if answer.text == NOT_FOUND else safe(answer.text)}</p>")
+        parts.append(_refused(answer))
     if answer.absent:
         words = "".join(f'<span lang="ja">「{safe(word)}」</span>' for word in answer.absent)
         parts.append(f'<p class="notice">{ABSENT}: {words}</p>')
@@ -90,6 +97,22 @@ def answer_html(turn: Turn, number: int) -> str:
         parts.append(f"<h2>{NEAR}</h2>")
         parts += [card(hit, _near(hit, answer)) for hit in answer.nearest]
     return "".join(parts)
+
+
+def _refused(answer: Answer) -> str:
+    """That there is no answer, and why."""
+    if not answer.refusal:
+        return f"<p>{safe(answer.text)}</p>"
+    return f"<p>{REFUSED} {REFUSALS[answer.refusal]}</p>"
+
+
+def _quote(cited: Citation, answer: Answer) -> str:
+    """A quote, the very words that answer in bold."""
+    span = answer.span
+    if span is None or span.n != cited.n:
+        return safe(cited.quote)
+    before, after = cited.quote[: span.start], cited.quote[span.end :]
+    return f"{safe(before)}<b>{safe(cited.quote[span.start : span.end])}</b>{safe(after)}"
 
 
 def messages(turns: Sequence[Turn]) -> list[dict[str, Any]]:

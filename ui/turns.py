@@ -71,8 +71,8 @@ def _read(kept: object) -> Turn | None:
 
 
 def _lean(turn: Turn) -> Turn:
-    """The turn without what ranked its hits: that is not shown, and is a third of the text."""
+    """The turn without what ranked its hits: that is not shown, and is much of the text."""
     if not turn.answer:
         return turn
-    hits = tuple(replace(hit, features=()) for hit in turn.answer.hits)
+    hits = tuple(replace(hit, features=(), finding=None) for hit in turn.answer.hits)
     return replace(turn, answer=replace(turn.answer, hits=hits))
