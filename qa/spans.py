@@ -69,6 +69,6 @@ def answer_span(
 def _trimmed(text: str, start: int, end: int) -> tuple[int, int]:
     """Without marks and spaces at either end."""
     inside = text[start:end]
-    left = len(inside) - len(inside.lstrip(" 、。,.\u3000\n"))
-    right = len(inside.rstrip(" 、。,\u3000\n"))
+    left = len(inside) - len(inside.lstrip(" 、。,.:：・\u3000\n"))
+    right = len(inside.rstrip(" 、。,:：\u3000\n"))
     return (start + left, start + right) if left < right else (start, start)

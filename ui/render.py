@@ -103,7 +103,7 @@ def _refused(answer: Answer) -> str:
     """That there is no answer, and why."""
     if not answer.refusal:
         return f"<p>{safe(answer.text)}</p>"
-    return f"<p>{REFUSED} {REFUSALS[answer.refusal]}</p>"
+    return f"<p>{REFUSED}<br>{REFUSALS[answer.refusal]}</p>"
 
 
 def _quote(cited: Citation, answer: Answer) -> str:
