@@ -56,6 +56,14 @@ class BigramEncoder:
         return vectors / np.where(lengths, lengths, 1)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def no_reader() -> Iterator[None]:
+    """Fixtures of a module or session are made before `own_settings` sets anything."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("KIKIGAKI_READER", "off")
+        yield
+
+
 @pytest.fixture(autouse=True)
 def own_settings(
     tmp_path_factory: pytest.TempPathFactory,
