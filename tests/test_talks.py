@@ -215,13 +215,17 @@ def test_a_conversation_as_markdown() -> None:
         "出典:\n\n"
         "- [1] 仕事/引越し.txt › 準備 › \\* 月曜 › 12–14行\n",
         "\n\n## \\<b\\>は？\n",
-        "\n\nノートには見つかりませんでした\n\nどのノートにもない言葉: 「b」\n\n注意\n\n"
+        "\n\nノートには見つかりませんでした\n\n近い箇所はありますが、答えは書かれていないようです。\n\n"
+        "どのノートにもない言葉: 「b」\n\n注意\n\n"
         "答えではありませんが、近い箇所:\n\n- 会議.md › 定例 › 3行\n",
         "\n\n答えを作れませんでした: E: \\`x\\`\n",
         "\n\n止めました\n",
     ):
         assert part in text
-    assert "Not found in the notes\n\nWords in no note: 「b」" in markdown(turns, "en")
+    assert (
+        "Not found in the notes\n\nSome passages are close, but none of them seems to answer.\n\n"
+        "Words in no note: 「b」"
+    ) in markdown(turns, "en")
 
 
 @pytest.mark.parametrize(
