@@ -58,15 +58,15 @@ class Answer:
 
     @property
     def nearest(self) -> tuple[Hit, ...]:
-        """Up to three passages that are near, though they do not answer; none beside an answer."""
-        return self.hits[:NEAREST] if self.close and not self.found else ()
+        """Up to three passages, the best there are, of a refusal; none beside an answer."""
+        return () if self.found else self.hits[:NEAREST]
 
     @property
     def refusal(self) -> str:
         """Why there is no answer: NOTHING_CLOSE or NO_ANSWER; empty beside one."""
         if self.found or self.text != NOT_FOUND:
             return ""
-        return NO_ANSWER if self.nearest else NOTHING_CLOSE
+        return NO_ANSWER if self.close and self.hits else NOTHING_CLOSE
 
 
 def ask(

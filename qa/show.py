@@ -15,11 +15,11 @@ from qa.hit import Hit
 from qa.why import SAME, SIMILAR, Match, Why
 
 REFUSALS = {
-    NOTHING_CLOSE: "近い内容の箇所もありません (nothing in the notes is close)",
+    NOTHING_CLOSE: "近い内容の箇所も見つかりませんでした (nothing close was found either)",
     NO_ANSWER: "近い箇所はありますが、答えは書かれていないようです (some passages are close, "
     "but none of them seems to answer)",
 }
-NEAR = "答えではありませんが、近い箇所 (not an answer, but near)"
+NEAR = "答えではありませんが、いちばん近い箇所 (not an answer, but the nearest)"
 
 
 def as_json(answer: Answer, question: str) -> dict[str, Any]:

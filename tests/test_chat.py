@@ -61,7 +61,7 @@ def test_the_example_is_answered_with_its_sources(page: Page, seeds_chat: str) -
     last = page.locator(".bot-row").last
     expect(last).to_contain_text("ノートには見つかりませんでした")
     expect(last).to_contain_text("「カレー」")
-    expect(last).to_contain_text("答えではありませんが、近い箇所")
+    expect(last).to_contain_text("答えではありませんが、いちばん近い箇所")
     expect(last.locator("mark")).to_have_count(0)
 
 

