@@ -25,9 +25,10 @@ from training import (
     reader_card,
     typed,
     unpack,
+    unpack_reader,
 )
 from training.e5small import dequantise
-from training.graph import byte_values
+from training.graph import WEIGHTS, byte_values
 from training.pairs import read_rows
 from training.reader_net import open_cutter, open_reader, read_windows
 from training.reading import Examples
@@ -376,6 +377,14 @@ def test_the_reader_is_trained_packed_judged_and_described(mined, jaquad, log):
     assert reader_card.main([str(packed)]) == 0
     said = (packed / "README.md").read_text(encoding="utf-8")
     assert "first 2 layers" in said and "python -m training.reader" in said
+
+    # a packed one is trained on from, and loses nothing by it
+    again, repacked = mined.parent / "again", mined.parent / "packed-again"
+    assert unpack_reader.main([str(packed), str(again)]) == 0
+    assert pack_reader.main([str(again), str(repacked), "--depth", "2"]) == 0
+    assert (repacked / WEIGHTS).read_bytes() == (packed / WEIGHTS).read_bytes()
+    on = [str(again), str(mined), str(mined.parent / "on"), *settings, "--bfloat16"]
+    assert reader.main([*on, "--steps", "1"]) == 0
 
     # both engines tell the same of a window, as far as 8 bits go
     cutter = open_cutter(DEFAULT_MODEL)

@@ -62,6 +62,7 @@ class Settings:
     fall: float  # share of the steps, the last ones
     frozen: int  # layers, the lowest, that stay as they are, like the word embeddings
     seed: int
+    bfloat16: bool  # also on a CPU, where not each has it built in; a GPU always takes it
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -85,6 +86,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--fall", type=float, default=0.3)
     parser.add_argument("--frozen", type=int, default=0, help="lowest layers to leave alone")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--bfloat16", action="store_true", help="on a CPU too, if it is faster")
     parser.add_argument("--teacher", type=Path, help="a deeper reader's folder, to learn from too")
     parser.add_argument("--resume", action="store_true", help="go on from what OUT holds")
     options = vars(parser.parse_args(argv))
@@ -146,7 +148,7 @@ def train(
             part["lr"] = rate * share
         optimiser.zero_grad(set_to_none=True)
         batch = list(islice(groups, settings.batch))
-        losses.append(_learn(reader, batch, settings.depths, taught_by))
+        losses.append(_learn(reader, batch, settings, taught_by))
         torch.nn.utils.clip_grad_norm_([*layers, *heads], 1.0)
         optimiser.step()
         if step % 20 == 0:
@@ -162,7 +164,7 @@ def train(
 def _learn(
     reader: Any,  # noqa: ANN401
     groups: list[list[Example]],
-    depths: Sequence[int],
+    settings: Settings,
     teacher: Any = None,  # noqa: ANN401
 ) -> float:
     """Add the gradients of one step; returns the loss.
@@ -171,13 +173,14 @@ def _learn(
     """
     import torch
 
-    device = next(reader.parameters()).device
+    device, depths = next(reader.parameters()).device, settings.depths
+    shorter = settings.bfloat16 or device.type == "cuda"
     flat = [example for group in groups for example in group]
     order = sorted(range(len(flat)), key=lambda i: len(flat[i].window.ids))
     size = TOGETHER if device.type == "cpu" else len(flat)
     answers: dict[int, list[torch.Tensor]] = {depth: [] for depth in depths}
     losses = dict.fromkeys(depths, torch.zeros((), device=device))
-    with torch.autocast("cuda", torch.bfloat16, enabled=device.type == "cuda"):
+    with torch.autocast(device.type, torch.bfloat16, enabled=shorter):
         for start in range(0, len(order), size):
             part = [flat[i] for i in order[start : start + size]]
             batch = padded([example.window for example in part], device)

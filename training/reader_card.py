@@ -15,6 +15,7 @@ from training.log import LOG
 from training.pairs import read_rows
 
 CARD = Path(__file__).with_name("reader_card.md")
+MADE_BY = ("reader", "pack_reader", "unpack_reader")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -53,9 +54,7 @@ def card(reader: Path, rows: Sequence[Mapping[str, Any]]) -> str:
             for depth, scores in trained["scores"].items()
             if isinstance(scores, dict)
         ),
-        commands="\n".join(
-            command(row) for row in rows if row["step"] in ("reader", "pack_reader")
-        ),
+        commands="\n".join(command(row) for row in rows if row["step"] in MADE_BY),
     )
 
 
