@@ -173,7 +173,10 @@ def test_a_refusal_says_why(read_store: Store) -> None:
     assert near.nearest
     assert as_json(near, "")["refusal"] == NO_ANSWER
     assert as_json(far, "")["answer_span"] is None
-    for answer, words in ((far, "近い内容の箇所も見つかりませんでした"), (near, "答えは書かれていない")):
+    for answer, words in (
+        (far, "近い内容の箇所も見つかりません"),
+        (near, "答えは書かれていない"),
+    ):
         written = io.StringIO()
         print_answer(answer, Console(file=written, width=200))
         assert words in written.getvalue()

@@ -35,7 +35,9 @@ RESTORED = both(
 )
 REFUSED = both(NOT_FOUND, "Not found in the notes")
 REFUSALS = {
-    NOTHING_CLOSE: both("近い内容の箇所も見つかりませんでした。", "Nothing close was found either."),
+    NOTHING_CLOSE: both(
+        "近い内容の箇所も見つかりませんでした。", "Nothing close was found either."
+    ),
     NO_ANSWER: both(
         "近い箇所はありますが、答えは書かれていないようです。",
         "Some passages are close, but none of them seems to answer.",
