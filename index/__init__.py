@@ -3,6 +3,7 @@
 read_notes → split → tokenize / encode → Store; build does it all, open_store opens the result.
 """
 
+import index.offline  # noqa: F401 - first, as libraries read its switches when they are imported
 from index.build import BuildReport, build
 from index.errors import NotesError
 from index.filters import Filter

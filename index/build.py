@@ -39,6 +39,7 @@ from index.store import FILE_NAME, Counts, KnownNote, Store, refused_writes, wri
 from index.writer import StoreWriter, writing
 
 NOTES_A_BATCH = 64  # one commit each: often enough to search early, seldom enough to stay fast
+BYTES_A_BATCH = 2_000_000  # at most, unless one note is larger; some 2 s of work
 TEXTS_A_BATCH = 32  # encoded between two commits: some 3 s of work that a kill can cost
 TEXTS_A_ROUND = 2_048  # looked up at once: finding what lacks a vector reads the whole table
 FRESHEN_SECONDS = 2.0  # what a question may spend on reading notes before it is answered
@@ -49,6 +50,11 @@ NAMED = 5  # changed notes that a report names
 BUSY = (
     "ほかのプロセスが索引を更新しているので、今ある分を使います。"
     "(Another process is updating the store; this goes on with what is there.)"
+)
+
+WAS_OPEN = (
+    "索引のフォルダをほかの人も読めたので、自分だけが読めるようにしました: {}\n"
+    "(Others could read the store's folder; now only you can.)"
 )
 
 Stage = Literal["notes", "vectors"]
@@ -126,7 +132,8 @@ def open_writer(
         StoreError: its folder cannot be used.
     """
     try:
-        return _opened(folder, store, encoder, rebuild), ()
+        opened = _opened(folder, store, encoder, rebuild)
+        return opened, (WAS_OPEN.format(store),) if opened.was_open_to_others else ()
     except StoreDamaged:
         lock = writing(store)
         if not _acquire(lock, MENDING_SECONDS):
@@ -271,7 +278,7 @@ def encode(
             )
         deadline = time.monotonic() + seconds
         encoded = 0
-        for keys, texts in _batches(store):
+        for keys, texts in _text_batches(store):
             store.add_vectors(keys, encoder.encode_passages(texts), encoder.fingerprint)
             encoded += len(keys)
             if progress:
@@ -410,8 +417,8 @@ class _Reading:
         added = changed = forgotten = 0
         leaving = _leaving(gone, to_read, stored)
         self.progress("notes", 0, len(to_read))
-        for done in range(0, max(len(to_read), 1), NOTES_A_BATCH):
-            batch = to_read[done : done + NOTES_A_BATCH]
+        done = 0
+        for batch in _note_batches(to_read):
             read, touched = [], []
             removed = [path for file in batch for path in leaving.get(file.path, ())]
             removed += leaving[""] if done == 0 else []
@@ -435,9 +442,10 @@ class _Reading:
                 self.names.append(file.path)
             if read or removed or touched:
                 self.store.update(self.folder, read, touched, removed)
-            self.progress("notes", done + len(batch), len(to_read))
-            if done + len(batch) < len(to_read) and self.stopped():
-                self.unread = len(to_read) - done - len(batch)
+            done += len(batch)
+            self.progress("notes", done, len(to_read))
+            if done < len(to_read) and self.stopped():
+                self.unread = len(to_read) - done
                 break
         return added, changed, forgotten
 
@@ -506,7 +514,20 @@ def _below(path: str, places: Sequence[str]) -> bool:
     )
 
 
-def _batches(store: StoreWriter) -> Iterator[tuple[list[bytes], list[str]]]:
+def _note_batches(files: Sequence[NoteFile]) -> Iterator[list[NoteFile]]:
+    """Files to read between two commits; one empty batch where there are none."""
+    batch: list[NoteFile] = []
+    size = 0
+    for file in files:
+        if batch and (len(batch) == NOTES_A_BATCH or size + file.size > BYTES_A_BATCH):
+            yield batch
+            batch, size = [], 0
+        batch.append(file)
+        size += file.size
+    yield batch
+
+
+def _text_batches(store: StoreWriter) -> Iterator[tuple[list[bytes], list[str]]]:
     """Texts still to encode, of like length in each batch so that little of it is padding.
 
     What is to be encoded is looked up again as soon as anyone else changed the store: a note that

@@ -203,6 +203,8 @@ class Database:
         if not self.path.exists() and facts is None:
             raise _missing(self.path)
         with _named_errors(self.path):
+            if facts is not None:
+                _make_file(self.path)
             self._db = sqlite3.connect(
                 self.path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
             )
@@ -222,6 +224,16 @@ class Database:
                 self._db.close()
                 raise
         self._file = _file_identity(self.path)
+
+
+def _make_file(path: Path) -> None:
+    """An empty file for its owner alone, where there is none; SQLite gives its log the same mode.
+
+    One that is there must not even be opened: closing it again would drop the locks that SQLite
+    holds on it in this process.
+    """
+    with suppress(OSError):  # SQLite names what is wrong
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL, mode=0o600))
 
 
 def get_meta(db: sqlite3.Connection, key: str) -> str:

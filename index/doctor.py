@@ -1,4 +1,4 @@
-"""Examining a store: whether it is whole, its passages stand in their files, answers stay offline.
+"""Examining a store: whether it is whole, private, and its passages stand in their files.
 
     examine(store) ▶ Finding(what, well, said, mend) …
 
@@ -7,9 +7,6 @@ Nothing is mended here; each finding says what would.
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,29 +14,12 @@ from pathlib import Path
 from index.errors import NotesError, StoreDamaged, Unreadable
 from index.folder import scan
 from index.notes import read_note
+from index.private import is_open_to_others
 from index.store import Store
 
 NAMED = 3  # places named for each finding
-ANSWER_SECONDS = 600.0  # for one answer from cold on a slow machine
 MEND = "python -m index"
 MEND_ALL = "python -m index --rebuild"
-
-# Answers one question as a person would, with every way to the network that Python has refused and
-# told of. Run by name in a process of its own: the index does not import what asks it.
-WATCHED = """
-import runpy, socket, sys
-def refuse(event, arguments):
-    if not event.startswith("socket.") or event in ALLOWED:
-        return
-    if event == "socket.connect" and arguments[0].family == getattr(socket, "AF_UNIX", None):
-        return
-    sys.stderr.write(f"NETWORK {event} {arguments[1:]}\\n")
-    raise OSError("no network while the doctor looks on")
-ALLOWED = {"socket.__new__", "socket.gethostname"}
-sys.addaudithook(refuse)
-sys.argv = ["qa", *sys.argv[1:]]
-runpy.run_module("qa", run_name="__main__", alter_sys=True)
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +33,7 @@ class Finding:
 
 
 def examine(store: Store) -> Iterator[Finding]:
-    """Look at everything, one finding after the other; reads all notes and answers a question."""
+    """Look at everything, one finding after the other; reads all notes."""
     try:
         store.check()
         yield Finding("SQLite", True, "壊れていません (whole, by SQLite's checks and ours)")
@@ -64,7 +44,6 @@ def examine(store: Store) -> Iterator[Finding]:
     yield _leftovers(store)
     yield _rights(store.folder)
     yield _sources(store)
-    yield _offline(store)
 
 
 def _copies(store: Store) -> Iterator[Finding]:
@@ -93,9 +72,10 @@ def _leftovers(store: Store) -> Finding:
 
 
 def _rights(folder: Path) -> Finding:
-    mode = folder.stat().st_mode & 0o777
-    well = sys.platform == "win32" or not mode & 0o077
-    return Finding("フォルダの権限 (rights)", well, f"{mode:04o}", f"chmod 700 {folder}")
+    opened = [path.name for path in (folder, *folder.rglob("*")) if is_open_to_others(path)]
+    others = f"ほかの人も読める (others can read): {_named(opened)}"
+    said = others if opened else "自分だけ (yours alone)"
+    return Finding("権限 (rights)", not opened, said, MEND)
 
 
 def _sources(store: Store) -> Finding:
@@ -131,29 +111,6 @@ def _sources(store: Store) -> Finding:
         stale = _named([*changed, *sorted(new)])
         return Finding(what, False, f"索引のあとで変わった (changed since): {stale}", MEND)
     return Finding(what, True, f"{checked:,} 箇所がすべて一致 (every passage is in its file)")
-
-
-def _offline(store: Store) -> Finding:
-    what = "通信 (network)"
-    question = next((f"{heading[-1]}は？" for heading in store.headings(1)), "ノートには何がある？")
-    try:
-        done = subprocess.run(
-            [sys.executable, "-c", WATCHED, question, "--json", "--notes",
-             str(store.notes_folder), "--store", str(store.folder)],
-            capture_output=True, text=True, encoding="utf-8", timeout=ANSWER_SECONDS, check=False,
-            cwd=Path(__file__).resolve().parent.parent,
-        )  # fmt: skip
-    except subprocess.TimeoutExpired:
-        return Finding(what, False, f"{ANSWER_SECONDS:.0f} 秒で答えません (no answer in time)")
-    tried = [line for line in done.stderr.splitlines() if line.startswith("NETWORK")]
-    if tried:
-        said = f"通信しようとしました (tried): {_named(tried)}"
-        return Finding(what, False, said, "KIKIGAKI_MODEL にはフォルダを (give it a folder)")
-    if done.returncode or "answer" not in json.loads(done.stdout or "{}"):
-        return Finding(what, False, done.stderr.strip()[-300:] or "答えがありません (no answer)")
-    return Finding(
-        what, True, f"「{question}」に答えるあいだ 0 件 (0 connections tried while answering)"
-    )
 
 
 def _named(names: list[str]) -> str:

@@ -1,6 +1,7 @@
 """Listing a notes folder: which files may be notes, and what is left out and why.
 
-    scan(folder) ▶ Listing(files, skipped)   names, sizes and times only; nothing is opened
+    scan(folder) ▶ Listing(files, skipped)   names, sizes and times only; no note is opened
+    read_bytes(folder, name) ▶ bytes         the one way in which a file of the folder is opened
 
 Nothing here ever writes to the notes folder.
 """
@@ -12,7 +13,7 @@ import re
 import stat
 import unicodedata
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -29,6 +30,9 @@ TEMPORARY = re.compile(
 )
 TEXTS = frozenset({".txt", ".text", ".md", ".markdown", ".org", ".csv", ".tsv"})
 SUFFIXES = TEXTS | DOCUMENTS
+# A longer list would be matched for hours against the files of a large folder.
+MAX_IGNORE_BYTES = 50_000
+MAX_STARS = 3  # in one name; with four, pathspec took 8 s for a name of 250 equal letters
 MAX_BYTES = 50_000_000  # a note anyone wrote by hand is far smaller; a log or a dump is not a note
 
 
@@ -78,11 +82,8 @@ def scan(folder: Path, *, leave_out: Path | None = None) -> Listing:
     skipped: list[Skipped] = []
     for name, entry in _walk(root, skipped, real(leave_out) if leave_out else None):
         path = name if name.isascii() else unicodedata.normalize("NFC", name)
-        try:
-            path.encode()
-        except UnicodeEncodeError:
-            shown = os.fsencode(name).decode("utf-8", "backslashreplace")
-            skipped.append(Skipped(shown, "ファイル名が UTF-8 ではありません (name is not UTF-8)"))
+        if not _is_utf8(path):
+            skipped.append(Skipped(path, "ファイル名が UTF-8 ではありません (name is not UTF-8)"))
             continue
         try:
             _check_name(path, entry, root)
@@ -99,7 +100,8 @@ def scan(folder: Path, *, leave_out: Path | None = None) -> Listing:
             continue
         files[path] = NoteFile(path, name, info.st_size, info.st_mtime_ns)
     ordered = tuple(files[path] for path in sorted(files))
-    return Listing(ordered, tuple(sorted(skipped, key=lambda item: item.path)))
+    named = (replace(item, path=_in_utf8(item.path)) for item in skipped)
+    return Listing(ordered, tuple(sorted(named, key=lambda item: item.path)))
 
 
 def check_folder(folder: Path) -> Path:
@@ -112,7 +114,6 @@ def check_folder(folder: Path) -> Path:
         with os.scandir(folder):
             pass
         found = real(folder)
-        str(found).encode()
     except FileNotFoundError as error:
         raise NotesFolderError(
             f"ノートのフォルダがありません: {folder}\n"
@@ -127,12 +128,31 @@ def check_folder(folder: Path) -> Path:
             f"ノートのフォルダを開けません: {folder}: {error.strerror}\n"
             f"(The notes folder cannot be listed; check its name and permissions.)"
         ) from error
-    except UnicodeEncodeError as error:
-        shown = os.fsencode(folder).decode("utf-8", "backslashreplace")
+    if not _is_utf8(str(found)):
         raise NotesFolderError(
-            f"フォルダの名前が UTF-8 ではありません: {shown}\n(The folder's name is not UTF-8.)"
-        ) from error
+            f"フォルダの名前が UTF-8 ではありません: {_in_utf8(str(found))}\n"
+            f"(The folder's name is not UTF-8.)"
+        )
     return found
+
+
+def read_bytes(folder: Path, name: str, limit: int = MAX_BYTES) -> bytes:
+    """A file's bytes, as far as one more than `limit`: it may have grown since it was listed.
+
+    It may also have become something else: a pipe or a device is not waited for, and a link is
+    followed only within the folder.
+
+    Raises:
+        Unreadable: it is no regular file within the folder.
+        OSError: the system refuses.
+    """
+    place = folder / name
+    if not real(place).is_relative_to(real(folder)):
+        raise Unreadable("フォルダの外へのリンク (link out of the folder)")
+    _must_be_regular(place.stat())  # first, since opening a device can already do something
+    with open(place, "rb", opener=_open_at_once) as stream:
+        _must_be_regular(os.fstat(stream.fileno()))
+        return stream.read(limit + 1)
 
 
 def why_not(folder: Path, name: str) -> str:
@@ -189,12 +209,25 @@ def _read_ignored(
     from pathspec import GitIgnoreSpec
 
     try:
-        lines = (root / below / IGNORE_FILE).read_text(encoding="utf-8-sig").splitlines()
-        return _Ignored(above, below, GitIgnoreSpec.from_lines(lines))
-    except (OSError, ValueError) as error:
-        reason = f"使えません: {error} (cannot be used, so nothing is left out by it)"
+        content = read_bytes(root, below + IGNORE_FILE, MAX_IGNORE_BYTES)
+        if len(content) > MAX_IGNORE_BYTES:
+            raise Unreadable(too_large(MAX_IGNORE_BYTES))
+        lines = content.decode("utf-8-sig").splitlines()
+        if slow := [line for line in lines if _stars(line) > MAX_STARS]:
+            reason = f"* が多すぎるので使わない行: {slow[0]!r:.80} (line not used: too many *)"
+            skipped.append(Skipped(below + IGNORE_FILE, reason))
+        used = [line for line in lines if _stars(line) <= MAX_STARS]
+        return _Ignored(above, below, GitIgnoreSpec.from_lines(used))
+    except (Unreadable, OSError, ValueError) as error:
+        said = os_reason(error) if isinstance(error, OSError) else error
+        reason = f"使えません: {said} (cannot be used, so nothing is left out by it)"
         skipped.append(Skipped(below + IGNORE_FILE, reason))
         return above
+
+
+def _stars(line: str) -> int:
+    """The most wildcards that a pattern has within one name."""
+    return max(len(re.findall(r"\*+", part)) for part in line.split("/"))
 
 
 def _walk(
@@ -248,9 +281,13 @@ def _check_name(path: str, entry: os.DirEntry[str], root: Path) -> None:
         raise Unreadable(_not_read(suffix))
 
 
-def _check_stat(info: os.stat_result) -> None:
+def _must_be_regular(info: os.stat_result) -> None:
     if not stat.S_ISREG(info.st_mode):
         raise Unreadable("普通のファイルではありません (not a regular file)")
+
+
+def _check_stat(info: os.stat_result) -> None:
+    _must_be_regular(info)
     if info.st_size == 0:
         raise Unreadable("空のファイル (empty)")
     if info.st_size > MAX_BYTES:
@@ -261,9 +298,27 @@ def _not_read(suffix: str) -> str:
     return f"対応していない形式 {suffix or '(拡張子なし)'} (format not read)"
 
 
-def too_large() -> str:
-    """The reason given for a file over MAX_BYTES."""
-    return f"大きすぎます: {MAX_BYTES // 1_000_000} MB まで (larger than that)"
+def too_large(limit: int = MAX_BYTES) -> str:
+    """The reason given for a file of more than `limit` bytes."""
+    shown = f"{limit // 1_000_000} MB" if limit >= 1_000_000 else f"{limit // 1_000} KB"
+    return f"大きすぎます: {shown} まで (larger than that)"
+
+
+def _open_at_once(path: str, flags: int) -> int:
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
+
+
+def _is_utf8(name: str) -> bool:
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _in_utf8(name: str) -> str:
+    r"""A name with the bytes that are no UTF-8 as \xff; any other as it is."""
+    return name if _is_utf8(name) else os.fsencode(name).decode("utf-8", "backslashreplace")
 
 
 def os_reason(error: OSError) -> str:

@@ -23,6 +23,7 @@ from pathlib import Path
 
 from index import folder as rules
 from index.errors import NotesError
+from index.names import visible
 
 BESIDE = ".kikigaki-{}.part"  # hidden: neither scan nor the follower looks at it
 LEFT_SECONDS = 3_600  # what has not grown for so long was left by a process that died
@@ -152,10 +153,7 @@ def arriving(folder: Path, name: str) -> Iterator[Arriving]:
     """
     name = unicodedata.normalize("NFC", name).strip()
     if reason := _unusable(name) or rules.why_not(folder, name):
-        raise NotKept(
-            f"{_shown(name)} は入れられません。ノートとして読めないからです: {reason}\n"
-            f"(Not taken: it would not be read as a note.)"
-        )
+        raise NotKept(f"{_shown(name)} は入れられません: {reason}\n(Not taken into the folder.)")
     with _refused(name):
         _clean(folder)
         note = Arriving(folder, name)
@@ -171,14 +169,16 @@ def _unusable(name: str) -> str:
         return "ファイルの名前ではありません (not a file's name)"
     if any(unicodedata.category(sign) in ("Cc", "Cs", "Zl", "Zp") for sign in name):
         return "名前に使えない文字があります (its name has signs that no name can have)"
+    if visible(name) != name:
+        return "見えない文字や、文字の向きを変える記号があります (it has signs that cannot be seen)"
     if DEVICE.fullmatch(name) or UNUSABLE.search(name):
         return "Windows で使えない名前です (a name that Windows cannot use)"
     return ""
 
 
 def _shown(name: str) -> str:
-    printable = "".join(sign if sign.isprintable() else "?" for sign in name)
-    return printable[:80] + ("…" if len(printable) > 80 else "")
+    shown = visible(name)
+    return shown[:80] + ("…" if len(shown) > 80 else "")
 
 
 def _numbered(name: str, number: int) -> str:

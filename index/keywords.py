@@ -16,6 +16,7 @@ from pathlib import Path
 
 import tantivy
 
+from index.private import close_all_to_others, make_folder
 from index.stamp import Commit, Stamp, checksums, read_stamp, write_stamp
 from index.tokens import Word
 
@@ -76,8 +77,9 @@ class KeywordIndex:
         self._index = self._searcher = None
         self._stamp_path.unlink(missing_ok=True)
         shutil.rmtree(self.folder, ignore_errors=True)
-        self.folder.mkdir(parents=True, exist_ok=True)
+        make_folder(self.folder)
         self._index = tantivy.Index(_schema(), path=str(self.folder))
+        close_all_to_others(self.folder)
         self._searcher = self._index.searcher()
         self.stamp = Stamp(Commit(store, 0, ""), _made_by(made_by))
 
@@ -208,6 +210,7 @@ class KeywordIndex:
         """Search what is committed, and stamp the files that it is in, if they are others now."""
         index.reload()
         self._searcher = index.searcher()
+        close_all_to_others(self.folder)  # tantivy leaves its files' modes to the umask
         files = self._files(stamp.files)
         if self.stamp is None or (self.stamp.commit, self.stamp.files) != (stamp.commit, files):
             self.stamp = Stamp(stamp.commit, stamp.made_by, files)

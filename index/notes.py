@@ -7,9 +7,7 @@ read_notes(folder) ▶ (notes, skipped)          every note of a folder, for scr
 from __future__ import annotations
 
 import hashlib
-import os
 import re
-import stat
 import threading
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -17,7 +15,7 @@ from pathlib import Path, PurePosixPath
 from index.documents import DOCUMENTS, Document
 from index.encodings import decode
 from index.errors import Unreadable
-from index.folder import MAX_BYTES, NoteFile, Skipped, os_reason, real, scan, too_large
+from index.folder import MAX_BYTES, NoteFile, Skipped, os_reason, read_bytes, scan, too_large
 from index.isolated import read_document
 from index.metadata import about
 
@@ -59,7 +57,7 @@ def read_note(folder: Path, file: NoteFile) -> Note:
             system refuses to read it.
     """
     try:
-        content = _bytes(folder, file.name)
+        content = read_bytes(folder, file.name)
     except OSError as error:
         raise Unreadable(os_reason(error), lasting=False) from error
     if len(content) > MAX_BYTES:
@@ -113,25 +111,6 @@ def read_notes(folder: Path) -> tuple[list[Note], list[Skipped]]:
         except Unreadable as reason:
             skipped.append(Skipped(file.path, str(reason)))
     return notes, skipped
-
-
-def _bytes(folder: Path, name: str) -> bytes:
-    """A file's bytes, as far as one more than MAX_BYTES: it may have grown since it was listed.
-
-    It may also have become something else since: a pipe is not waited for, and a link is followed
-    only within the folder.
-    """
-    place = folder / name
-    if not real(place).is_relative_to(real(folder)):
-        raise Unreadable("フォルダの外へのリンク (link out of the folder)")
-    with open(place, "rb", opener=_open_at_once) as stream:
-        if not stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
-            raise Unreadable("普通のファイルではありません (not a regular file)")
-        return stream.read(MAX_BYTES + 1)
-
-
-def _open_at_once(path: str, flags: int) -> int:
-    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
 
 
 def _document(content: bytes, suffix: str, sha256: str) -> Document:

@@ -75,7 +75,6 @@ def open_session(
     """
     import onnxruntime
 
-    onnxruntime.disable_telemetry_events()  # builds for Windows have some
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 4  # what goes wrong is raised, and said once
     options.intra_op_num_threads = cores()

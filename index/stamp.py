@@ -15,6 +15,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
+from index.private import open_new
+
 
 class Commit(NamedTuple):
     """One state of one store.
@@ -41,8 +43,8 @@ def write_stamp(path: Path, stamp: Stamp) -> None:
     """Replace the stamp in one step, so that a reader sees the old or the new one whole."""
     temporary = path.with_suffix(".new")
     try:
-        with temporary.open("w", encoding="utf-8") as stream:
-            json.dump(asdict(stamp), stream)
+        with open_new(temporary) as stream:
+            stream.write(json.dumps(asdict(stamp)).encode())
             stream.flush()
             os.fsync(stream.fileno())
         temporary.replace(path)

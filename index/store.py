@@ -24,7 +24,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-from filelock import FileLock, Timeout
+from filelock import Timeout
 
 from index.database import (
     CHECKED,
@@ -53,6 +53,7 @@ from index.keywords import KeywordIndex, KeywordRow
 from index.markup import plain
 from index.notes import READER
 from index.passages import SPLITTER, Passage
+from index.private import lock
 from index.stamp import Commit, Stamp
 from index.tokens import Word, bigrams, tokenizer_fingerprint
 from index.vectors import VectorIndex
@@ -175,7 +176,7 @@ class Store:
         self._counted: tuple[Commit, Counts] | None = None  # counts of one state
         self._allowed: tuple[Commit, Filter, list[int]] | None = None  # passages of one filter
         self._lock = threading.RLock()
-        self._cache_lock = FileLock(folder / "caches.lock")
+        self._cache_lock = lock(folder / "caches.lock")
         self._keywords = KeywordIndex(folder / "keywords")
         self._vectors = VectorIndex(folder / "vectors.faiss")
         self._db = self._open(folder / FILE_NAME)

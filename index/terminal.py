@@ -24,6 +24,7 @@ from rich.progress import (
 
 from index.build import Stage
 from index.folder import Skipped
+from index.names import visible
 
 STAGES: dict[Stage, str] = {"notes": "ノートを読む", "vectors": "意味検索の準備"}
 NAMED = 5  # skipped files named for each reason; the count tells of the rest
@@ -101,7 +102,7 @@ def skipped_lines(skipped: Iterable[Skipped]) -> list[str]:
     """One line a reason: how many files were left out for it, and the first of them by name."""
     by_reason: dict[str, list[str]] = defaultdict(list)
     for item in skipped:
-        by_reason[item.reason].append(item.path)
+        by_reason[item.reason].append(visible(item.path))
     return [
         f"読まなかったもの {len(paths):,}: {reason}: {', '.join(paths[:NAMED])}"
         + (" …" if len(paths) > NAMED else "")

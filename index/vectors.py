@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from index.private import open_new
 from index.stamp import Commit, Stamp, checksums, read_stamp, write_stamp
 
 if TYPE_CHECKING:
@@ -104,7 +105,7 @@ class VectorIndex:
             raise RuntimeError("VectorIndex: call load() or reset() first")
         temporary = self.path.with_suffix(".new")
         try:
-            with temporary.open("wb") as stream:  # FAISS itself would not say that closing failed
+            with open_new(temporary) as stream:  # FAISS itself would not say that closing failed
                 faiss.write_index(self._index, faiss.PyCallbackIOWriter(stream.write))
                 stream.flush()
                 os.fsync(stream.fileno())

@@ -5,6 +5,7 @@
 
 The system's notices (watchfiles) wake the first thread. Where they are lost or there are none, as
 on network shares, the folder is listed every so often; so a notice is only a hint to look earlier.
+Notices that end, and a thread that ends, whatever the cause, are said and started again.
 """
 
 from __future__ import annotations
@@ -37,13 +38,24 @@ from index.errors import (
     StoreMissing,
 )
 from index.folder import IGNORE_FILE, check_folder
+from index.names import visible
 from index.writer import UNSAVED_FEW, StoreWriter
 
 QUIET_MS = 50  # an editor saves in several steps; after this long without one, look
 LONGEST_MS = 400  # a folder that never rests is looked at all the same
 TICK_MS = 500  # how often to see whether to stop, and whether the folder is still the same one
 SWEEP_SECONDS = 30.0  # between two listings that nothing called for; one takes 0.1 s for 10,000
+SAID_SECONDS = 60.0  # for which what broke off and was started again is still shown
 RETRY_SECONDS = 2.0  # after a folder that is away or another process at work
+
+NO_NOTICES = (
+    "変更の知らせが途切れたので、フォルダを一覧し、知らせを受け直しています: {}\n"
+    "(Notices of changes broke off; the folder is listed instead, and notices are asked for again.)"
+)
+BROKE_OFF = (
+    "ノートを追う処理が途中で止まったので、やり直しています: {}\n"
+    "(Following the notes broke off; it was started again.)"
+)
 
 log = logging.getLogger(__name__)
 
@@ -55,6 +67,7 @@ class Following:
     busy: bool = False  # notes are being read, passages encoded, or the model is loading
     unread: int = 0  # notes still to be read in this pass
     error: str = ""  # why the last pass ended early, or what it lacked
+    failing: bool = False  # it ended early, and will again until something else is done
     changed: float = 0.0  # when the last change of a note was taken in, in seconds since 1970
     names: tuple[str, ...] = ()  # the first few notes that it was about
     rebuilding: bool = False  # everything is being read again, as was asked for
@@ -95,11 +108,12 @@ class Follower:
         self._encoding = False
         self._state = Following()
         self._missing_remark = ""
+        self._broke_off = ("", 0.0)  # what was said of it last, and when by time.monotonic
         self._writer: StoreWriter | None = None
         self._opening = threading.Lock()
         self._threads = [
-            threading.Thread(target=self._follow, name="notes", daemon=True),
-            threading.Thread(target=self._encode, name="vectors", daemon=True),
+            threading.Thread(target=self._keep, args=[work], name=name, daemon=True)
+            for name, work in (("notes", self._follow), ("vectors", self._encode))
         ]
 
     def start(self) -> None:
@@ -143,10 +157,31 @@ class Follower:
     @property
     def state(self) -> Following:
         """How things stand."""
-        error = "\n".join(filter(None, [self._state.error, self._missing_remark]))
+        broke_off, when = self._broke_off
+        if time.monotonic() > when + SAID_SECONDS:
+            broke_off = ""
+        error = "\n".join(filter(None, [self._state.error, broke_off, self._missing_remark]))
         rebuilding = self._rebuild.is_set()
         busy = self._reading or self._encoding or rebuilding
         return replace(self._state, busy=busy, error=error, rebuilding=rebuilding)
+
+    def _keep(self, work: Callable[[], None]) -> None:
+        """Do one thread's work until the follower is closed, again and again if it breaks off.
+
+        Not only for Exception: what goes wrong in Rust, as in tantivy, ends a thread otherwise.
+        """
+        while not self._stop.is_set():
+            try:
+                work()
+            except BaseException as error:
+                log.exception("following %s broke off", self.notes)
+                self._say_broken(BROKE_OFF, f"{type(error).__name__}: {error}")
+                self._drop_writer()
+                self._stop.wait(RETRY_SECONDS)
+                self.look()
+
+    def _say_broken(self, what: str, why: str) -> None:
+        self._broke_off = (what.format(visible(why)), time.monotonic())
 
     # ── notes ─────────────────────────────────────────────────────────────────────────────────
 
@@ -160,8 +195,10 @@ class Follower:
             self._look.clear()
             swept = now
             self._reading = True
-            due = not self._pass(first=first)
-            self._reading = False
+            try:
+                due = not self._pass(first=first)
+            finally:
+                self._reading = False
             if due:
                 self._stop.wait(RETRY_SECONDS)
             else:
@@ -170,7 +207,8 @@ class Follower:
     def _notices(self) -> Iterator[bool]:
         """Whether something below the folder changed, each TICK_MS or sooner, until stopped.
 
-        Begun again whenever the folder is another one than before: unmounted, moved, made anew.
+        Begun again whenever the folder is another one than before (unmounted, moved, made anew),
+        and when watchfiles raises: the system has no notices left, or a name is not in UTF-8.
         """
         from watchfiles import watch as changes
 
@@ -190,8 +228,10 @@ class Follower:
                     yield bool(change)
                     if _identity(self.notes) != here:
                         break
-            except OSError as error:  # the folder is away, or the system has no notices left
+            except Exception as error:
                 log.info("no notices of %s: %s", self.notes, error)
+                if here:  # else the next pass says that the folder is away
+                    self._say_broken(NO_NOTICES, str(error))
                 self._stop.wait(RETRY_SECONDS)
             yield True
 
@@ -208,15 +248,17 @@ class Follower:
         """Bring the notes up to date; False when it has to be tried again."""
         started = time.monotonic()
         try:
-            writer, mended = self._open()
-            update = self._update(writer)
+            try:
+                writer, mended = self._open()
+                update = self._update(writer)
+            except (StoreMissing, StoreDamaged) as error:  # opened anew, it is made or mended
+                log.warning("%s", error)
+                self._drop_writer()
+                writer, mended = self._open()
+                update = self._update(writer)
             if update is None:  # another process is at it, and its work shows here too
                 return False
             counts = writer.counts()
-        except (StoreMissing, StoreDamaged) as error:
-            log.warning("%s", error)
-            self._drop_writer()
-            return False
         except NotesError as error:
             self._failed(str(error))
             return False
@@ -225,7 +267,7 @@ class Follower:
             self._failed(f"{type(error).__name__}: {error}")
             return False
         remarks = (*mended, *update.remarks)
-        self._state = replace(self._state, error="\n".join(remarks), unread=0)
+        self._state = replace(self._state, error="\n".join(remarks), failing=False, unread=0)
         changes = update.added + update.changed + update.removed
         if changes:
             self._state = replace(self._state, changed=time.time(), names=update.names)
@@ -254,7 +296,7 @@ class Follower:
     def _failed(self, error: str) -> None:
         if error != self._state.error:  # tried every RETRY_SECONDS, told once
             log.warning("%s", error)
-        self._state = replace(self._state, error=error, unread=0)
+        self._state = replace(self._state, error=error, failing=True, unread=0)
 
     def _read(self, stage: Stage, done: int, total: int) -> None:
         self._state = replace(self._state, unread=total - done)
@@ -316,7 +358,8 @@ class Follower:
             except Exception as error:
                 log.exception("encoding failed")
                 self._missing_remark = f"{type(error).__name__}: {error}"
-            self._encoding = self._missing.is_set()
+            finally:
+                self._encoding = self._missing.is_set()
 
 
 def _identity(folder: Path) -> tuple[int, int] | None:

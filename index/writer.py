@@ -34,6 +34,7 @@ from index.errors import StoreError, StoreMismatch
 from index.folder import NoteFile, Skipped
 from index.notes import Note
 from index.passages import Passage, label
+from index.private import close_all_to_others, close_to_others, lock, make_folder, open_new
 from index.store import (
     FILE_NAME,
     MARKER,
@@ -62,7 +63,7 @@ UNSAVED_FEW = 1_000  # vectors; read from SQLite in milliseconds
 
 def writing(folder: Path) -> FileLock:
     """The lock held while a store's notes are brought up to date: two would do the same twice."""
-    return FileLock(folder / "writer.lock")
+    return lock(folder / "writer.lock")
 
 
 class StoreWriter(Store):
@@ -75,7 +76,7 @@ class StoreWriter(Store):
             StoreDamaged: the file there is no whole SQLite file of ours.
             StoreError: the folder is someone else's or cannot be written.
         """
-        _make_folder(folder)
+        self.was_open_to_others = _make_folder(folder)
         super().__init__(folder, encoder=encoder)
 
     def _open(self, path: Path) -> Database:
@@ -87,7 +88,7 @@ class StoreWriter(Store):
 
     def encoding(self) -> FileLock:
         """The lock held while passages are encoded: two would do the same work twice."""
-        return FileLock(self.folder / "encoding.lock")
+        return lock(self.folder / "encoding.lock")
 
     def clear(self, notes_folder: Path) -> None:
         """Forget everything and belong to this folder; whoever has the store open sees it empty."""
@@ -381,8 +382,9 @@ def _with_another_first_page(damaged: Path) -> Iterator[Path]:
         Database(empty, facts=versions()).close()
         page = bytearray(empty.read_bytes()[:PAGE])
         page[28:32] = (damaged.stat().st_size // PAGE).to_bytes(4, "big")  # how many there are
-        shutil.copyfile(damaged, copy)
-        with copy.open("rb+") as stream:
+        with damaged.open("rb") as source, open_new(copy) as stream:
+            shutil.copyfileobj(source, stream)
+            stream.seek(0)
             stream.write(page)
         yield copy
     finally:
@@ -483,15 +485,16 @@ def _is_ours(path: Path) -> bool:
         return False
 
 
-def _make_folder(folder: Path) -> None:
-    """Make the store's folder, readable by its owner only; refuse one that holds other things.
+def _make_folder(folder: Path) -> bool:
+    """Make the store's folder its owner's alone, with all in it; whether others could read it.
 
-    The marker tells a folder of ours from one that happens to have a `keywords` of its own: what
-    is not marked is never written to.
+    One that holds other things is refused. The marker tells a folder of ours from one that happens
+    to have a `keywords` of its own: what is not marked is never written to.
     """
     try:
         if (folder / MARKER).exists():
-            return
+            close_all_to_others(folder)  # former versions left its files to the umask
+            return close_to_others(folder)
         others = folder.exists() and any(entry.suffix != ".lock" for entry in folder.iterdir())
         if others and not _is_ours(folder / FILE_NAME):
             raise StoreError(
@@ -499,10 +502,12 @@ def _make_folder(folder: Path) -> None:
                 f"空のフォルダか新しい名前を --store で指定してください。"
                 f"(That folder holds other files; give --store an empty or new one.)"
             )
-        folder.mkdir(parents=True, exist_ok=True)
-        folder.chmod(0o700)  # it holds the notes' text, whoever may list the folders above
-        (folder / MARKER).write_text(MARKER_TEXT, encoding="utf-8")
+        was_open = make_folder(folder)
+        with open_new(folder / MARKER) as stream:
+            stream.write(MARKER_TEXT.encode())
+        return was_open
     except OSError as error:
         raise StoreError(
-            f"索引のフォルダを作れません: {folder}: {error.strerror}\n(Cannot be made.)"
+            f"索引のフォルダを自分だけのものとして作れません: {folder}: {error.strerror}\n"
+            f"(It cannot be made, or cannot be closed to other people.)"
         ) from error

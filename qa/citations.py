@@ -10,10 +10,10 @@ from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
-from pathlib import PurePosixPath
 
 from index.errors import Unreadable
 from index.folder import NoteFile
+from index.names import visible
 from index.notes import Note, read_note
 from index.passages import MAX_CHARS as PASSAGE_CHARS
 from index.passages import Passage, strip_bullet
@@ -172,4 +172,4 @@ def place(cited: Citation | Passage) -> str:
     first, last = cited.start_line, cited.end_line
     page = [f"{cited.page}ページ"] if cited.page else []
     lines = f"{first}行" if first == last else f"{first}–{last}行"
-    return " › ".join([PurePosixPath(cited.path).as_posix(), *cited.heading, *page, lines])
+    return " › ".join([visible(cited.path), *cited.heading, *page, lines])

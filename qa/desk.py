@@ -303,7 +303,9 @@ class Desk:
                 waiting = wait and self._follower.state.busy and time.monotonic() < deadline
                 if not waiting or opened.counts().passages:
                     return opened
-            except (StoreMissing, StoreDamaged, StoreMismatch):  # the follower is about to mend it
-                if not wait or self._follower.state.error or time.monotonic() > deadline:
+            except (StoreMissing, StoreDamaged, StoreMismatch):  # the follower mends it
+                self._drop()
+                self._follower.look()
+                if not wait or self._follower.state.failing or time.monotonic() > deadline:
                     raise
             time.sleep(0.05)

@@ -104,6 +104,27 @@ def test_the_next_question_sees_what_happened_to_the_store(
     assert desk.status().notes == 4
 
 
+def test_a_question_has_a_lost_store_made_again_at_once(
+    desk: Desk,
+    notes: Path,
+    store_folder: Path,
+    model_gate: threading.Event,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Not only when the follower looks by itself or tries again; among notes that are hostile."""
+    model_gate.set()
+    wait_until_idle(desk)
+    monkeypatch.setattr("index.watch.RETRY_SECONDS", 3_600)
+    monkeypatch.setattr("index.watch.SWEEP_SECONDS", 3_600)
+    write_notes(
+        notes, {"一.md": " " * 300_000, "二.md": "ー" * 100_000, "\u202e.md": "[[" * 50_000}
+    )
+    (notes / "三.docx").write_bytes(b"PK\3\4" + bytes(1_000))
+    wait_until_idle(desk)
+    shutil.rmtree(store_folder)
+    assert desk.ask("カレーの作り方は？").found
+
+
 @pytest.mark.usefixtures("model_gate")
 def test_what_is_missing_is_told_in_the_status(notes: Path, store_folder: Path) -> None:
     (notes / "絵.png").write_bytes(b"\x89PNG")

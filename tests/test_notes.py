@@ -2,6 +2,7 @@
 
 import os
 import unicodedata
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -39,6 +40,65 @@ def test_skipped_files_are_named_and_the_rest_is_read(tmp_path: Path) -> None:
     }  # fmt: skip
     assert "50 MB" in reasons["巨大.txt"]
     assert "フォルダの外" in reasons["外.txt"]
+
+
+def test_names_that_are_no_utf8_are_named_wherever_they_stand(tmp_path: Path) -> None:
+    inside = os.fsencode(tmp_path) + b"/\xff\xfe"
+    os.mkdir(inside)  # noqa: PTH102 - Path takes no bytes
+    for name in (b"/\xff.md", b"/a.md", b"/.kikigakiignore"):
+        Path(os.fsdecode(inside + name)).write_bytes(b"\xff")
+    listing = scan(tmp_path)
+    assert listing.files == ()
+    named = {item.path: item.reason for item in listing.skipped}
+    assert set(named) == {r"\xff\xfe/\xff.md", r"\xff\xfe/a.md", r"\xff\xfe/.kikigakiignore"}
+    assert "UTF-8" in named[r"\xff\xfe/a.md"]
+    assert all(path.encode() for path in named)
+
+
+def fifo(path: Path, outside: Path) -> None:
+    os.mkfifo(path)
+
+
+def endless(path: Path, outside: Path) -> None:
+    path.symlink_to("/dev/zero")
+
+
+def link_out(path: Path, outside: Path) -> None:
+    outside.write_text("*.md\n")
+    path.symlink_to(outside)
+
+
+def long_list(path: Path, outside: Path) -> None:
+    path.write_text("*.md\n" * 20_000)
+
+
+def many_wildcards(path: Path, outside: Path) -> None:
+    path.write_text(f"{'*a' * 20}*b\n*.txt\n")
+
+
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize(
+    ("put", "reason"),
+    [
+        (fifo, "普通のファイルではありません"),
+        (endless, "フォルダの外"),
+        (link_out, "フォルダの外"),
+        (long_list, "50 KB"),
+        (many_wildcards, "使わない行"),
+    ],
+)
+def test_an_ignore_file_that_could_stop_everything_is_passed_over(
+    tmp_path: Path, put: Callable[[Path, Path], None], reason: str
+) -> None:
+    notes = tmp_path / "notes"
+    notes.mkdir()
+    (notes / f"{'a' * 200}.md").write_text("ノート")
+    put(notes / ".kikigakiignore", tmp_path / "外")
+    listing = scan(notes)
+    assert [file.path for file in listing.files] == [f"{'a' * 200}.md"]
+    assert {item.path: reason in item.reason for item in listing.skipped} == {
+        ".kikigakiignore": True
+    }
 
 
 def test_nfd_names_are_cited_as_nfc_and_still_open(tmp_path: Path) -> None:

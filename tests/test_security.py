@@ -7,7 +7,6 @@ import json
 import os
 import re
 import socket
-import stat
 import unicodedata
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -15,11 +14,12 @@ from urllib.parse import quote, urlsplit
 
 import pytest
 from chromium import serving
-from conftest import NOTES, ROOT, BigramEncoder, run_app, write_notes
+from conftest import NOTES, ROOT, BigramEncoder, run_app, until, write_notes
 from starlette.responses import PlainTextResponse
 
 import app
 from index import build, open_store
+from index.errors import StoreError
 from qa import ask
 from qa.desk import Desk
 from ui.door import Door, LoginUnusable, is_loopback, login
@@ -460,6 +460,19 @@ def test_a_changed_note_is_shown_as_it_is_and_said_to_be(chat: str, folder: Path
     assert "変わりました" in text
 
 
+@pytest.fixture
+def no_umask() -> Iterator[None]:
+    before = os.umask(0)
+    yield
+    os.umask(before)
+
+
+def modes(folder: Path) -> dict[str, int]:
+    """Of a folder and all in it; 0 where nobody but the owner is let in."""
+    return {path.name: path.stat().st_mode & 0o077 for path in (folder, *folder.rglob("*"))}
+
+
+@pytest.mark.usefixtures("no_umask")
 def test_notes_are_never_written_and_the_store_is_its_owners(notes: Path, tmp_path: Path) -> None:
     def state() -> dict[str, tuple[int, bytes]]:
         files = [path for path in notes.rglob("*") if path.is_file()]
@@ -474,7 +487,33 @@ def test_notes_are_never_written_and_the_store_is_its_owners(notes: Path, tmp_pa
     assert desk.note("料理.txt") is not None
     desk.close()
     assert state() == before
-    assert stat.S_IMODE(store.stat().st_mode) == 0o700
+    assert {"store", "store.sqlite3", "vectors.faiss", "meta.json"} <= modes(store.parent).keys()
+    assert not any(modes(store.parent).values())
+
+
+def test_a_store_that_others_can_read_is_closed_and_said(notes: Path, store_folder: Path) -> None:
+    store_folder.mkdir(mode=0o755)
+    assert "ほかの人も読めた" in build(notes, store_folder, encoder=BigramEncoder()).remarks[0]
+    assert build(notes, store_folder, encoder=BigramEncoder()).remarks == ()
+    for path in (store_folder, *store_folder.rglob("*")):  # as a former version left them
+        path.chmod(0o755)
+    desk = Desk(notes, store_folder)
+    desk.start()
+    until(lambda: not desk.status().following.busy)
+    desk.close()
+    assert "ほかの人も読めた" in desk.status().error
+    assert not any(modes(store_folder).values())
+
+
+def test_a_store_that_cannot_be_closed_is_refused(
+    notes: Path, store_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A file system without modes lets everyone in, and says nothing when asked for others."""
+    store_folder.mkdir(mode=0o755)
+    monkeypatch.setattr(Path, "chmod", lambda path, mode: None)
+    with pytest.raises(StoreError, match="ほかの人に読まれない場所ではない"):
+        build(notes, store_folder, encoder=BigramEncoder())
+    assert list(store_folder.iterdir()) == []
 
 
 RUNS_WHAT_IT_LOADS = {"pickle", "marshal", "shelve", "dill", "joblib", "cloudpickle", "jsonpickle"}

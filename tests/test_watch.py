@@ -5,7 +5,9 @@ import shutil
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
+from random import Random
 
 import pytest
 from conftest import BigramEncoder, until
@@ -81,6 +83,100 @@ def test_a_burst_of_files_arrives_whole(
     until(lambda: store.counts().encoded == store.counts().passages)
     assert sum(report.added for report in reports) == 1_003
     assert not store.skipped()
+
+
+def test_a_name_that_is_no_utf8_stops_nothing_and_is_said(
+    notes: Path, store: Store, follower: Follower
+) -> None:
+    Path(os.fsdecode(os.fsencode(notes) + b"/\xff\xfebad.md")).write_text("読めない名前")
+    until(lambda: "知らせが途切れた" in follower.state.error)
+    (notes / "猫.txt").write_text("猫はコタツで丸くなる。\n", encoding="utf-8")
+    until(lambda: top("猫はどこ？", store) == "猫.txt")
+    assert r"\xff\xfebad.md" in [item.path for item in store.skipped()]
+    follower.rebuild()
+    until(lambda: not follower.state.rebuilding and not follower.state.busy)
+    (notes / "犬.txt").write_text("犬は庭駆けまわる。\n", encoding="utf-8")
+    until(lambda: top("犬", store) == "犬.txt")
+
+
+@pytest.mark.parametrize("broken", ["update_notes", "encode"])
+def test_a_thread_that_ends_is_said_and_started_again(
+    notes: Path,
+    store: Store,
+    follower: Follower,
+    monkeypatch: pytest.MonkeyPatch,
+    broken: str,
+) -> None:
+    class Panic(BaseException):
+        """As what goes wrong in Rust arrives here: no Exception."""
+
+    def panic(*_: object, **__: object) -> None:
+        monkeypatch.undo()
+        raise Panic("half way")
+
+    monkeypatch.setattr(f"index.watch.{broken}", panic)
+    (notes / "猫.txt").write_text("猫はコタツで丸くなる。\n", encoding="utf-8")
+    until(lambda: "Panic: half way" in follower.state.error)
+    until(lambda: top("猫はどこ？", store) == "猫.txt")
+    until(lambda: store.counts().encoded == store.counts().passages)
+    until(lambda: not follower.state.busy)
+
+
+class Vandal:
+    """Puts odd files under odd names into a folder, the same ones each time."""
+
+    SIGNS = tuple(bytes([byte]) for byte in range(1, 256) if byte != ord("/"))
+    SIGNS += tuple(sign.encode() for sign in "\u202e\u200b\u3000\ufeffがガ\u3099👨‍👧.*[!#~$")
+    SUFFIXES = (b".md", b".txt", b".csv", b".html", b".pdf", b"", b"/.kikigakiignore")
+    RUNS = tuple(sign.encode() for sign in " 　-[#ー\n9")
+    TARGETS = ("/dev/zero", "/etc/passwd", "..", ".")
+
+    def __init__(self, root: Path) -> None:
+        self.random = Random(18)
+        self.places = [root, root / "深い", Path(os.fsdecode(os.fsencode(root) + b"/\xff\xfe"))]
+        for place in self.places[1:]:
+            place.mkdir()
+
+    def strike(self) -> None:
+        """One more file, folder, pipe or link; or one of those gets another name."""
+        folder = self.random.choice(self.places)
+        name = b"".join(self.random.choices(self.SIGNS, k=self.random.randint(1, 60)))
+        path = folder / os.fsdecode(name + self.random.choice(self.SUFFIXES))
+        with suppress(OSError):  # too long, or taken
+            folder.mkdir(exist_ok=True)  # it may have got another name itself
+            there = sorted(folder.iterdir())
+            if there and self.random.random() < 0.3:
+                self.random.choice(there).rename(path)
+            else:
+                path.parent.mkdir(exist_ok=True)
+                self.put(path)
+
+    def put(self, path: Path) -> None:
+        kind = self.random.randrange(8)
+        if kind == 0:
+            path.mkdir()
+        elif kind == 1:
+            os.mkfifo(path)
+        elif kind == 2:
+            path.symlink_to(self.random.choice([*self.TARGETS, path]))
+        else:
+            run = self.random.choice(self.RUNS) * 2_000
+            path.write_bytes(self.random.choice([b"", self.random.randbytes(200), run]))
+
+
+def test_a_thousand_hostile_names_and_files_stop_nothing(
+    notes: Path, store: Store, follower: Follower
+) -> None:
+    vandal = Vandal(notes)
+    for number in range(1_000):
+        vandal.strike()
+        if number % 250 == 0:
+            time.sleep(0.6)  # the follower looks in the middle of it, too
+    for name in ("猫.txt", "犬.txt"):
+        (notes / name).write_text("こたつで丸くなる。\n", encoding="utf-8")
+        until(lambda name=name: name in store.known_notes())
+    until(lambda: not follower.state.busy)
+    assert not follower.state.failing
 
 
 def test_a_folder_that_is_away_for_a_while_loses_nothing(

@@ -5,3 +5,5 @@
 
 Nothing here runs when kikigaki does; what it needs besides comes with `pip install .[training]`.
 """
+
+import index.offline  # noqa: F401 - before the libraries that it keeps silent

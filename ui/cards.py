@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Sequence, Set
 from itertools import groupby
 from urllib.parse import quote
 
+from index.names import visible
 from index.passages import Passage
 from qa import Citation, Hit
 from qa.citations import place
@@ -74,7 +75,8 @@ def lines_of(place: Passage | Citation) -> tuple[str, str]:
 def _where(passage: Passage, citations: Sequence[Citation]) -> str:
     """「file › heading › 12–14行」, a link to these lines in the whole note."""
     places: list[Passage | Citation] = list(citations) or [passage]
-    names = (f'<bdi lang="ja">{safe(name)}</bdi>' for name in (passage.path, *passage.heading))
+    steps = (visible(passage.path), *passage.heading)
+    names = (f'<bdi lang="ja">{safe(step)}</bdi>' for step in steps)
     japanese, english = zip(*dict.fromkeys(map(lines_of, places)), strict=True)
     lines = both("、".join(japanese), ", ".join(english))
     return (

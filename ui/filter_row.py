@@ -12,6 +12,7 @@ from typing import Any
 import gradio as gr
 
 from index.filters import Filter
+from index.names import visible
 from ui.render import warning_html
 
 NAME = "絞り込み"
@@ -116,7 +117,7 @@ class FilterRow:
         offers = (sorted({*now[0], folder or ""} - {""}), sorted({*now[1], *(tags or ())}))
         if offers == (list(seen[0]), list(seen[1])):
             return seen, [gr.skip(), gr.skip()]
-        folders = [EVERYWHERE, *((f"{name}/", name) for name in offers[0])]
+        folders = [EVERYWHERE, *((f"{visible(name)}/", name) for name in offers[0])]
         return offers, [
             gr.Dropdown(choices=folders),
             gr.Dropdown(choices=offers[1], visible=bool(offers[1])),

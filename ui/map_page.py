@@ -15,6 +15,7 @@ from itertools import takewhile
 from pathlib import PurePosixPath
 from urllib.parse import quote
 
+from index.names import visible
 from index.passages import Passage
 from qa.desk import Status
 from qa.map import Drawing, Plane
@@ -94,7 +95,8 @@ def _fresh(plane: Plane) -> str:
     rest = f"<li>{OTHERS.format(len(sizes) - COLOURS)}</li>" if len(sizes) > COLOURS else ""
     notes = "".join(
         f'<li><a class="source" href="/note/{safe(quote(path, errors="replace"))}" target="_blank">'
-        f'<bdi>{safe(path)}</bdi></a><span class="place" hidden>{safe(path)}</span> {count:,}</li>'
+        f"<bdi>{safe(visible(path))}</bdi></a>"
+        f'<span class="place" hidden>{safe(visible(path))}</span> {count:,}</li>'
         for path, count in sorted(Counter(p.path for p in plane.passages).items())
     )
     return (
@@ -115,6 +117,7 @@ def _points(plane: Plane, groups: Sequence[str], names: Sequence[str]) -> str:
         "x": [round(x, 3) for x in plane.places[:, 0].tolist()],
         "y": [round(y, 3) for y in plane.places[:, 1].tolist()],
         "paths": paths,
+        "shown": [visible(str(path)) for path in paths],
         "path": path,
         "headings": headings,
         "heading": heading,
@@ -156,7 +159,7 @@ def _beginning(text: str) -> str:
 
 
 def _short(name: str) -> str:
-    return safe(name[:20] + ("…" if len(name) > 20 else "")) or NO_HEADING
+    return safe(visible(name)[:20] + ("…" if len(name) > 20 else "")) or NO_HEADING
 
 
 def _written(text: str) -> str:

@@ -12,6 +12,7 @@ from html import escape
 from itertools import islice, pairwise
 from urllib.parse import quote
 
+from index.names import visible
 from index.notes import Note
 from index.passages import Passage
 from qa import Citation
@@ -89,8 +90,8 @@ def note_page(note: Note, at: str, part: int, *, changed: bool, editor: str = ""
         for first, after in pairwise(cuts)
     )
     return PAGE.format(
-        title=escape(note.title),
-        path=escape(note.path),
+        title=escape(visible(note.title)),
+        path=escape(visible(note.path)),
         length=both(f"{len(text):,}行", f"{len(text):,} lines"),
         digits=len(str(len(text))),
         changed=CHANGED if changed else "",

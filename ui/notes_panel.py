@@ -13,6 +13,7 @@ from pathlib import PurePosixPath
 from urllib.parse import quote
 
 from index import folder as rules
+from index.names import visible
 from index.store import ListedNote
 from qa.desk import Desk, Status
 from ui.html import both, safe
@@ -106,7 +107,7 @@ def _last_change(status: Status) -> str:
     names = status.following.names
     name = PurePosixPath(names[0]).name if names else ""
     more = both(" ほか", " and more") if len(names) > 1 else ""
-    return f"{_when(status.following.changed)} <bdi>{safe(name)}</bdi>{more}"
+    return f"{_when(status.following.changed)} <bdi>{safe(visible(name))}</bdi>{more}"
 
 
 def _when(seconds: float) -> str:
@@ -165,7 +166,7 @@ def _given(desk: Desk, status: Status, path: str, was_there: bool) -> str:
         name = _link(path)
         said = both("検索できます", "can be searched")
     else:
-        name = f"<bdi>{safe(path)}</bdi>"
+        name = f"<bdi>{safe(visible(path))}</bdi>"
         said = safe(reason) or both("保存しました。読んでいます…", "saved; being read…")
     if was_there:
         said += both("（同じ内容がもうありました）", " (the very same was there already)")
@@ -176,7 +177,8 @@ def _skipped(status: Status) -> str:
     if not status.skipped:
         return ""
     items = "".join(
-        f"<li><bdi>{safe(item.path)}</bdi>: {safe(item.reason)}</li>" for item in status.skipped
+        f"<li><bdi>{safe(visible(item.path))}</bdi>: {safe(item.reason)}</li>"
+        for item in status.skipped
     )
     summary = f"<summary>{_skipped_words(status)}</summary>"
     return f'<details id="skipped">{summary}<ul>{items}</ul></details>'
@@ -200,9 +202,10 @@ def _item(note: ListedNote) -> str:
 def _link(path: str) -> str:
     """A note's path, opening it in the pane (ui/web/source.js)."""
     address = safe(f"/note/{quote(path, safe='/', errors='replace')}")
+    shown = safe(visible(path))
     return (
-        f'<a class="source" href="{address}" target="_blank"><bdi>{safe(path)}</bdi></a>'
-        f'<span class="place" hidden>{safe(path)}</span>'
+        f'<a class="source" href="{address}" target="_blank"><bdi>{shown}</bdi></a>'
+        f'<span class="place" hidden>{shown}</span>'
     )
 
 

@@ -102,7 +102,7 @@ function middles() {
   const median = (column, list) => list.map((i) => column[i]).sort((a, b) => a - b)[list.length >> 1];
   return [...members].sort((a, b) => b[1].length - a[1].length).flatMap(([of, list]) => {
     const heading = points.headings[of];
-    const name = single ? heading.at(-1) : points.paths[of].split("/").at(-1).replace(/\.[^.]+$/, "");
+    const name = single ? heading.at(-1) : points.shown[of].split("/").at(-1).replace(/\.[^.]+$/, "");
     if (!name || single && heading.length < 2 && members.size > 2) return []; // the whole note's title
     const text = name.length > 14 ? `${name.slice(0, 13)}…` : name;
     return [{ text, x: median(points.x, list), y: median(points.y, list) }];
@@ -363,7 +363,7 @@ function under(x, y, reach) {
 function place(i) {
   const lines = points.start[i] === points.end[i] ? `${points.start[i]}行` : `${points.start[i]}–${points.end[i]}行`;
   const page = points.page[i] ? [`${points.page[i]}ページ`] : [];
-  return [points.paths[points.path[i]], ...points.headings[points.heading[i]], ...page, lines].join(" › ");
+  return [points.shown[points.path[i]], ...points.headings[points.heading[i]], ...page, lines].join(" › ");
 }
 
 function describe(i) {
