@@ -18,11 +18,12 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from index.errors import NotesError
+from index.errors import NotesError, way_to
 from index.settings import notes_folder, store_folder
 from index.terminal import whole_number, writable
 from qa.desk import Desk
 from ui.door import is_loopback, login
+from ui.faults import handler
 from ui.html import both
 from ui.notes_panel import status_html
 from ui.render import Turn, messages
@@ -59,6 +60,7 @@ def build_page(desk: Desk) -> "gr.Blocks":
 
     from ui.filter_row import FilterRow, Offered, read_fields
 
+    @handler
     def drawn(now: list[Turn], button: dict[str, Any], *text: str) -> dict[Any, Any]:
         """The chat as it is now, kept in the browser too, and the question box."""
         kept = gr.Textbox(label=record(now))
@@ -74,7 +76,8 @@ def build_page(desk: Desk) -> "gr.Blocks":
             yield dict(zip(narrowing.line, row, strict=True))  # what is typed meanwhile stays
             return
         turn = Turn(question, when=time.time())
-        yield drawn([*turns, turn], STOP, "")
+        # Drawing takes as long as the chat is, so it is done in a thread too.
+        yield await asyncio.to_thread(drawn, [*turns, turn], STOP, "")
         try:
             # In a thread, so that stopping need not wait for it: what it finds is then dropped.
             history = earlier(turns, question)
@@ -87,9 +90,9 @@ def build_page(desk: Desk) -> "gr.Blocks":
         except NotesError as error:
             turn = replace(turn, error=str(error))
         except Exception as error:  # whatever it is, the chat stays usable and says so
-            log.exception("ask failed")
+            log.error("ask failed: %s", way_to(error))
             turn = replace(turn, error=f"{type(error).__name__}: {error}")
-        yield drawn([*turns, turn], SEND)
+        yield await asyncio.to_thread(drawn, [*turns, turn], SEND)
 
     async def choose(
         example: gr.SelectData, turns: list[Turn], *fields: object
@@ -97,6 +100,7 @@ def build_page(desk: Desk) -> "gr.Blocks":
         async for drawing in respond(example.value["text"], turns, *fields):
             yield drawing
 
+    @handler
     def refresh(
         seen: Offered, examples: list[str], folder: str | None, tags: list[str]
     ) -> list[Any]:
@@ -143,19 +147,18 @@ def build_page(desk: Desk) -> "gr.Blocks":
         talk = gr.Textbox(elem_id="talk", visible="hidden")
         asked, offers, begun = gr.State([]), gr.State(([], [])), gr.State([])
         timer = gr.Timer(BUSY_SECONDS)
-        queued: dict[str, Any] = {
-            "show_progress_on": chat,
-            "api_visibility": "private",
-            "concurrency_limit": TABS,
-        }
-        aside: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
+        # Fields are read here, not by Gradio, which prints a traceback for a choice unknown to it.
+        private: dict[str, Any] = {"api_visibility": "private", "preprocess": False}
+        queued = {"show_progress_on": chat, "concurrency_limit": TABS, **private}
+        aside = {"show_progress": "hidden", **private}
         given = [asked, *narrowing.fields]
         state = [chat, box, asked, talk]
         sent = box.submit(respond, [box, *given], [*state, *narrowing.line], **queued)
         chosen = chat.example_select(choose, given, [*state, *narrowing.line], **queued)
         ending: dict[str, Any] = {"cancels": [sent, chosen], "queue": False, **aside}
         box.stop(lambda turns: drawn(stopped(turns), SEND), asked, state, **ending)
-        talk.change(lambda kept: drawn(read_talk(kept), SEND), talk, state, **ending)
+        restore = handler(lambda kept: drawn(read_talk(kept or ""), SEND))
+        talk.change(restore, talk, state, **ending)
         seen = [offers, begun]
         polled = [line, timer, offers, chat, begun, *narrowing.choices]
         for event in (page.load, timer.tick, sent.then, chosen.then):

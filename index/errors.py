@@ -11,7 +11,13 @@
 Messages are written for the reader of notes: Japanese first, English beside. A mistake of the
 calling code raises Python's own ValueError or TypeError instead. Unreadable is no error of a
 command: one file is no note, which is told beside the rest.
+
+`way_to` says where a mistake of the program was made, for the log.
 """
+
+import traceback
+
+FRAMES = 8  # of the way to a fault; those nearest to it come first
 
 
 class NotesError(Exception):
@@ -52,3 +58,21 @@ class Unreadable(Exception):
     def __init__(self, reason: str, *, lasting: bool = True) -> None:
         super().__init__(reason)
         self.lasting = lasting
+
+
+def way_to(error: BaseException) -> str:
+    """An exception's type and the calls it came through, in a line: what a log may keep of it.
+
+    Neither its message, which may quote a question or a note, nor anybody's folders.
+    """
+    told = []
+    cause: BaseException | None = error
+    while cause is not None:
+        frames = [
+            f"{frame.f_globals.get('__name__', '?')}.{frame.f_code.co_name}:{line}"
+            for frame, line in traceback.walk_tb(cause.__traceback__)
+        ]
+        way = " < ".join(frames[: -FRAMES - 1 : -1])
+        told.append(f"{type(cause).__name__} at {way}" if way else type(cause).__name__)
+        cause = cause.__cause__
+    return ", from ".join(told)

@@ -36,6 +36,7 @@ from index.errors import (
     NotesError,
     StoreDamaged,
     StoreMissing,
+    way_to,
 )
 from index.folder import IGNORE_FILE, check_folder
 from index.names import visible
@@ -174,7 +175,7 @@ class Follower:
             try:
                 work()
             except BaseException as error:
-                log.exception("following %s broke off", self.notes)
+                log.error("following %s broke off: %s", self.notes, way_to(error))
                 self._say_broken(BROKE_OFF, f"{type(error).__name__}: {error}")
                 self._drop_writer()
                 self._stop.wait(RETRY_SECONDS)
@@ -263,7 +264,7 @@ class Follower:
             self._failed(str(error))
             return False
         except Exception as error:
-            log.exception("following %s failed", self.notes)
+            log.error("following %s failed: %s", self.notes, way_to(error))
             self._failed(f"{type(error).__name__}: {error}")
             return False
         remarks = (*mended, *update.remarks)
@@ -356,7 +357,7 @@ class Follower:
                 log.warning("%s", error)
                 self._missing_remark = str(error)
             except Exception as error:
-                log.exception("encoding failed")
+                log.error("encoding failed: %s", way_to(error))
                 self._missing_remark = f"{type(error).__name__}: {error}"
             finally:
                 self._encoding = self._missing.is_set()

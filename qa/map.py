@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from index.errors import NotesError
+from index.errors import NotesError, way_to
 from index.passages import Passage
 from index.projection import place, project
 from index.stamp import Commit
@@ -117,8 +117,8 @@ class Mapper:
         except NotesError as error:  # deleted, replaced, in use: the next look tries again
             log.info("no map: %s", error)
             self._seen = None
-        except Exception:
-            log.exception("the map failed")
+        except Exception as error:
+            log.error("the map failed: %s", way_to(error))
 
     def _draw_anew(self, store: Store, commit: Commit) -> None:
         encoder, ids, vectors = store.vectors()

@@ -3,6 +3,7 @@
 import ast
 import base64
 import http.client
+import itertools
 import json
 import os
 import re
@@ -23,6 +24,7 @@ from index.errors import StoreError
 from qa import ask
 from qa.desk import Desk
 from ui.door import Door, LoginUnusable, is_loopback, login
+from ui.intake import MALFORMED
 
 SECRET = "合言葉はひらけごま"  # stands in files that are no notes
 ODD_NAMES = (
@@ -334,25 +336,19 @@ def test_what_the_page_does_not_use_is_closed(chat: str, path: str) -> None:
         assert status(chat, outside, method="POST") == status(chat, outside) == 404
 
 
-def test_a_question_that_names_a_file_does_not_read_it(chat: str, folder: Path) -> None:
-    """Gradio copies files that a client names into its cache; a Textbox must not get one in."""
+@pytest.mark.parametrize("route", ["queue/join", "run/predict"])
+def test_a_question_that_names_a_file_does_not_read_it(chat: str, folder: Path, route: str) -> None:
+    """Gradio would copy files that a client names into its cache; it is not even given the name."""
+    kind = ("Content-Type", "application/json")
     for path in (folder.parent / "外.md", Path("/etc/passwd")):
         named = {"path": str(path), "meta": {"_type": "gradio.FileData"}, "url": f"file://{path}"}
-        question = {"data": [named, None], "fn_index": 0, "session_hash": "file"}
-        kind = ("Content-Type", "application/json")
-        body = json.dumps(question).encode()
-        status(chat, "/gradio_api/queue/join", kind, method="POST", body=body)
-        where = urlsplit(chat).netloc
-        connection = http.client.HTTPConnection(where, timeout=20)
-        connection.request("GET", "/gradio_api/queue/data?session_hash=file")
-        stream = connection.getresponse()
-        told = ""
-        while "process_completed" not in told and (line := stream.readline()):
-            told += line.decode()
-        connection.close()
-        assert "process_completed" in told
-        assert SECRET not in told
-        assert "root:" not in told
+        for handler, count in itertools.product(range(13), range(1, 8)):
+            data = [named, *[None] * (count - 1)]
+            question = {"data": data, "fn_index": handler, "session_hash": "file"}
+            body = json.dumps(question).encode()
+            address = f"/gradio_api/{route}"
+            got, _, text = fetch(chat, address, kind, method="POST", body=body)
+            assert (got, text) == (422, MALFORMED)
 
 
 def test_a_note_opens_with_its_lines(chat: str) -> None:

@@ -13,6 +13,7 @@ import gradio as gr
 
 from index.filters import Filter
 from index.names import visible
+from ui.faults import handler
 from ui.render import warning_html
 
 NAME = "絞り込み"
@@ -84,7 +85,11 @@ class FilterRow:
         self.fields = [folder, tags, name, since, until]
         self.line = [panel, clear, warning]
         self.choices = [folder, tags]
-        quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
+        quiet: dict[str, Any] = {
+            "show_progress": "hidden",
+            "api_visibility": "private",
+            "preprocess": False,  # see app.py
+        }
         done = [event for text in (name, since, until) for event in (text.blur, text.submit)]
         changes = [folder.change, tags.change, *done]  # a date is not judged while it is typed
         always: dict[str, Any] = {"queue": False, "trigger_mode": "always_last", **quiet}
@@ -123,6 +128,7 @@ class FilterRow:
             gr.Dropdown(choices=offers[1], visible=bool(offers[1])),
         ]
 
+    @handler
     def _narrowed(self, *fields: object) -> list[Any]:
         return self.told(*read_fields(fields))
 

@@ -6,9 +6,11 @@ Each route gives a page or a piece of one, made in the module of its name; ui/we
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Annotated
 from urllib.parse import quote
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Query, Request
+from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import (
     FileResponse,
     HTMLResponse,
@@ -29,6 +31,9 @@ from ui.turns import read_talk
 
 WEB = Path(__file__).parent / "web"
 FILES = {path.name for path in WEB.iterdir() if path.suffix in (".css", ".html", ".js")}
+# Characters of a question that has a place on the map; more is a pasted text, not a question.
+QUESTION = 2_000
+NO_TALK = "会話として読めません (no conversation that can be read)"
 UNKEPT = {"Cache-Control": "no-store"}  # a browser's cache would be one more copy of the notes
 
 
@@ -64,14 +69,25 @@ def routes(desk: Desk, *, may_write: bool = False) -> APIRouter:
 
     @router.post("/export")
     async def export(request: Request, words: str = "ja") -> Response:
-        turns = read_talk((await request.body()).decode("utf-8", "replace"))
-        name = f"attachment; filename*=UTF-8''{quote(file_name(turns))}"
-        headers = {"Content-Disposition": name, **UNKEPT}
-        return Response(markdown(turns, words), media_type="text/markdown", headers=headers)
+        # In a thread: a long conversation takes its time, and other tabs need not wait for it.
+        return await run_in_threadpool(_exported, await request.body(), words)
 
     router.include_router(_map_routes(desk))
     router.include_router(notes_routes(desk, may_write=may_write))
     return router
+
+
+def _exported(body: bytes, words: str) -> Response:
+    """A conversation as a file."""
+    try:
+        turns = read_talk(body.decode())
+    except UnicodeDecodeError:
+        turns = []
+    if not turns:
+        return PlainTextResponse(NO_TALK, 422, headers=UNKEPT)
+    name = f"attachment; filename*=UTF-8''{quote(file_name(turns))}"
+    headers = {"Content-Disposition": name, **UNKEPT}
+    return Response(markdown(turns, words), media_type="text/markdown", headers=headers)
 
 
 def _map_routes(desk: Desk) -> APIRouter:
@@ -82,7 +98,7 @@ def _map_routes(desk: Desk) -> APIRouter:
         return HTMLResponse(map_page(desk.map(), desk.status(), seen), headers=UNKEPT)
 
     @router.get("/map/place")
-    def place(question: str) -> Response:
+    def place(question: Annotated[str, Query(max_length=QUESTION)]) -> Response:
         try:
             return JSONResponse(desk.place(question), headers=UNKEPT)
         except NotesError:

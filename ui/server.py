@@ -1,8 +1,8 @@
 """The chat's web server: what it serves, what a page may load, how it stops.
 
-listen → chat_server → web_app (headers, then ui/door.py: who may speak) → the Gradio page, and what
-ui/routes.py serves. Gradio's own `launch` is not used: it calls itself through HTTP_PROXY, prints,
-and looks for another port.
+listen → chat_server → web_app (headers, then ui/door.py: who may speak, then ui/intake.py: how
+much and what) → the Gradio page, and what ui/routes.py serves. Gradio's own `launch` is not used:
+it calls itself through HTTP_PROXY, prints, and looks for another port.
 """
 
 from __future__ import annotations
@@ -14,10 +14,14 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from starlette.datastructures import MutableHeaders
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from index.errors import NotesError
 from ui.door import Door
+from ui.faults import faults_told
+from ui.intake import MALFORMED, Intake
 
 if TYPE_CHECKING:
     import gradio as gr
@@ -95,13 +99,22 @@ def guarded(inner: ASGIApp) -> ASGIApp:
     return outer
 
 
+def _misread(request: Request, error: Exception) -> PlainTextResponse:
+    """The answer to a parameter that does not fit; FastAPI's own would repeat it."""
+    return PlainTextResponse(MALFORMED, 422)
+
+
 def web_app(page: gr.Blocks, routes: APIRouter, host: str, login: bytes = b"") -> FastAPI:
     """The page as an ASGI app that loads nothing from, and sends nothing to, another host."""
     import gradio as gr
     from fastapi import FastAPI
+    from fastapi.exceptions import RequestValidationError
 
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)  # its own pages load from a CDN
+    app.add_exception_handler(RequestValidationError, _misread)
+    app.add_middleware(Intake, page=page)
     app.add_middleware(Door, host=host, login=login)
+    app.add_middleware(faults_told)
     app.add_middleware(guarded)  # the outermost: refusals get the headers too
     app.include_router(routes)
     mounted: FastAPI = gr.mount_gradio_app(
@@ -134,6 +147,8 @@ def chat_server(
     """
     import uvicorn
 
+    from ui.connection import Connection
+
     async def make() -> FastAPI:  # outside a loop Gradio opens loops of its own, never closed
         return web_app(build_page(), routes, host, login)
 
@@ -146,4 +161,8 @@ def chat_server(
                     stop.set()
             await super().shutdown(sockets)
 
-    return Server(uvicorn.Config(app, log_level="warning", ws="none", timeout_graceful_shutdown=2))
+    # Uvicorn warns of each request that is not HTTP, as often as somebody sends one.
+    config = uvicorn.Config(
+        app, http=Connection, ws="none", log_level="error", timeout_graceful_shutdown=2
+    )
+    return Server(config)

@@ -65,7 +65,7 @@ def earlier(turns: Sequence[Turn], question: str) -> list[str]:
 def _read(kept: object) -> Turn | None:
     try:
         turn = _TURN.validate_json(json.dumps(kept), strict=True)
-    except ValidationError:
+    except (ValidationError, RecursionError):  # as deep as could just be read, but not written
         return None
     return turn if 0 <= turn.when < LATEST else None
 
