@@ -25,7 +25,7 @@ _KANA = "ぁ-ゖゝゞァ-ヺヽヾー・ｦ-ﾟ"
 # Ruby as Aozora Bunko writes it: 打《う》, and ｜ where the run does not begin at the kanji.
 _RUBY_RUN = re.compile(f"[｜|]([^｜|《》\n]{{1,40}})《[{_KANA} 　]+》")
 _RUBY = re.compile(f"(?<=[{_KANJI}])《[{_KANA} 　]+》")
-_AOZORA_NOTE = re.compile(r"［＃[^］\n]*］")
+_AOZORA_NOTE = re.compile(r"［＃[^［］\n]*］")
 _WIKI_LINK = re.compile(r"\[\[([^\[\]\n]+)\](?:\[([^\[\]\n]*)\])?\]")  # Obsidian's, and Org's
 _LINK = re.compile(r"\[([^\[\]\n]*)\]\(([^()\n]*)\)")
 _URL = re.compile(
@@ -66,14 +66,30 @@ def front_matter(lines: Sequence[str]) -> int:
     return next(ends, -1) + 1
 
 
-def fence_end(lines: Sequence[str], at: int) -> int:
-    """Where the fenced code that opens at line `at` (from 0) ends; `at` itself where none does."""
-    if not (opening := _FENCE.match(lines[at].strip())):
-        return at
-    for end in range(at + 1, len(lines)):
-        if lines[end].strip().startswith(opening[0]):
-            return end + 1
-    return at  # never closed: a stray mark, not a block
+class Fences:
+    """The blocks of fenced code in a note's lines."""
+
+    def __init__(self, lines: Sequence[str]) -> None:
+        self._fences = {
+            at: match[0] for at, line in enumerate(lines) if (match := _FENCE.match(line.strip()))
+        }
+        # From below, as a note may have thousands of openings that nothing closes, and looking at
+        # all the lines below each would take a time that grows with the square of their number.
+        self._closed: set[int] = set()
+        longest = {"`": 0, "~": 0}
+        for at, fence in reversed(self._fences.items()):
+            if longest[fence[0]] >= len(fence):
+                self._closed.add(at)
+            longest[fence[0]] = max(longest[fence[0]], len(fence))
+
+    def end(self, at: int) -> int:
+        """Where the block that opens at a line (from 0) ends; that line itself where none does."""
+        if at not in self._closed:
+            return at  # never closed: a stray mark, not a block
+        end = at + 1
+        while not self._fences.get(end, "").startswith(self._fences[at]):
+            end += 1
+        return end + 1
 
 
 def _link_words(link: re.Match[str]) -> str:

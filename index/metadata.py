@@ -16,7 +16,7 @@ from pathlib import PurePosixPath
 import yaml
 
 from index.dates import iso_date
-from index.markup import fence_end, front_matter
+from index.markup import Fences, front_matter
 
 MARKDOWN = frozenset({".md", ".markdown"})
 MAX_YAML_CHARS = 8_000  # YAML is read slowly, 30,000 characters a second; people write a few lines
@@ -123,12 +123,12 @@ def _names(value: object, between: str) -> Iterator[str]:
 
 def _inline_tags(lines: Sequence[str]) -> Iterator[str]:
     """Each #タグ outside code; front matter too: YAML takes `tags: #仕事` for a comment."""
-    at = 0
+    at, fences = 0, Fences(lines)
     while at < len(lines):
         if "#" in lines[at]:
             for match in _INLINE_TAG.finditer(_INLINE_CODE.sub(" ", lines[at])):
                 yield match[1]
-        at = max(fence_end(lines, at), at + 1)
+        at = max(fences.end(at), at + 1)
 
 
 def _org(lines: Sequence[str]) -> About:

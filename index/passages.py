@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from itertools import chain, islice, pairwise
 from pathlib import PurePosixPath
 
-from index.markup import fence_end, front_matter
+from index.markup import Fences, front_matter
 from index.metadata import MARKDOWN
 from index.notes import Note
 
@@ -30,7 +30,7 @@ SPLITTER = 2  # raise when a change here cuts differently: every store is then c
 MAX_LINES = 12  # what fits one glance; the question files hold a hit to the same size
 MAX_CHARS = 600  # about 400 of the encoder's 512 tokens (0.66 a character over JaQuAD's texts)
 MAX_HEADING_CHARS = 80  # a plain line longer than this is a sentence rather than a title
-MAX_DEPTH = 40  # bullets below one another; what is deeper becomes a neighbour, not a child
+MAX_DEPTH = 40  # bullets or headings below one another; what is deeper becomes a neighbour
 MAX_RECORD_LINES = 50  # of a CSV; a quote that stays open longer was never meant to open one
 TAB = "    "
 
@@ -74,16 +74,13 @@ class _Line:
     number: int  # counted from 1
     start: int  # offset in the note
     text: str
+    content: str  # the text without spaces around it
     indent: int  # columns; a full-width space is two
     bullet: bool  # whether it begins with a bullet's mark
 
     @property
     def end(self) -> int:
         return self.start + len(self.text)
-
-    @property
-    def content(self) -> str:
-        return self.text.strip()
 
 
 @dataclass(slots=True)
@@ -147,14 +144,17 @@ class _Splitter:
     def __init__(self, note: Note) -> None:
         self.note = note
         self.texts = note.lines
+        self.fences = Fences(self.texts)
         self.headings: list[tuple[int, str]] = []  # (level, label), levels rising
         self.lines: list[_Line] = []
+        self.first = 1 + next((at for at, text in enumerate(self.texts) if text.strip()), 0)
         start = 0
         for number, text in enumerate(self.texts, start=1):
-            expanded = text.replace("\t", TAB).replace("　", "  ")
-            indent = len(expanded) - len(expanded.lstrip())
-            bullet = _BULLET.match(text.strip()) is not None
-            self.lines.append(_Line(number, start, text, indent, bullet))
+            content = text.strip()
+            opening = text[: len(text) - len(text.lstrip())]
+            indent = len(opening.replace("\t", TAB).replace("　", "  "))
+            bullet = _BULLET.match(content) is not None
+            self.lines.append(_Line(number, start, text, content, indent, bullet))
             start += len(text) + 1
 
     def run(self) -> Iterator[Passage]:
@@ -193,7 +193,7 @@ class _Splitter:
 
     def _block(self, at: int) -> int:
         """Where the code that begins here and is kept whole ends; at itself when none does."""
-        return fence_end(self.texts, at)
+        return self.fences.end(at)
 
     def _marked_heading(self, line: _Line) -> bool:
         """Whether a line is a heading even in the midst of a list or a paragraph."""
@@ -224,7 +224,7 @@ class _Splitter:
         following = self._next_content(at + 1)
         if following is None:
             return None
-        if self._next_content(0) is line:
+        if line.number == self.first:
             return 1, 1
         stands_above = (
             following.bullet
@@ -234,7 +234,8 @@ class _Splitter:
         return (2, 1) if stands_above else None
 
     def _next_content(self, at: int) -> _Line | None:
-        return next((line for line in islice(self.lines, at, None) if line.content), None)
+        following = (self.lines[number] for number in range(at, len(self.lines)))
+        return next((line for line in following if line.content), None)
 
     def _content_at(self, at: int) -> str:
         return self.lines[at].content if 0 <= at < len(self.lines) else ""
@@ -366,7 +367,7 @@ class _OrgSplitter(_Splitter):
         line = self.lines[at]
         if not self._marked_heading(line):
             return None
-        return len(line.text) - len(line.text.lstrip("*")), 1
+        return min(len(line.text) - len(line.text.lstrip("*")), MAX_DEPTH), 1
 
 
 class _DocumentSplitter(_Splitter):

@@ -25,7 +25,8 @@ _OPENING = re.compile(  # a line that begins with one of these begins something
     r"[\s　・•‣●○◦■□◆◇▼▲★☆※▪→【［〔<＜|]|[-*–—]\s|(?:[A-Z]|\d+)(?:\.\d+)+\s"
     r"|[(（]?[0-9０-９①-⑳]{1,3}[.)．）、]|第\S{1,4}[章節条]"
 )
-_LEADERS = re.compile(r"(?:[.．・…]\s?){4,}\s?\d*$")  # dots before a page number
+# Dots before a page number; looked for from where their run begins only.
+_LEADERS = re.compile(r"(?<![.．・…])(?<![.．・…]\s)(?:[.．・…]\s?){4,}\s?\d*$")
 _NARROW = re.compile(r"[\x00-\u2e7f｡-ﾟ]+")
 _RADICALS = re.compile(r"[⺀-⿟]")  # fonts draw them as the kanji, and PDFs name the wrong one
 _HYPHEN = re.compile("[\ufffe\u0002\u00ad]")  # PDFium's names for a hyphen at a line's end
@@ -95,20 +96,21 @@ def _pages(document: _Document) -> Iterator[list[str]]:
 
 def _join(lines: list[str]) -> list[str]:
     """Paragraphs out of the lines of a page; see read_pdf for the rule."""
-    while lines and not lines[-1]:
-        lines = lines[:-1]
+    last = max((number for number, line in enumerate(lines, start=1) if line), default=0)
+    lines = lines[:last]
     widths = [0 if _LEADERS.search(line) else columns(line) for line in lines]
     full = max(MIN_FULL_LINE, FULL * max(widths, default=0))
-    joined: list[str] = []
+    joined: list[list[str]] = []  # each paragraph in pieces
     goes_on = False
     for line, width in zip(lines, widths, strict=True):
         if goes_on and line and not _OPENING.match(line):
-            wide = is_wide(joined[-1][-1]) or is_wide(line[0])
-            joined[-1] += ("" if wide or joined[-1][-1] == "-" else " ") + line
+            before = joined[-1][-1][-1]
+            apart = not (is_wide(before) or is_wide(line[0]) or before == "-")
+            joined[-1].append(f" {line}" if apart else line)
         else:
-            joined.append(line)
+            joined.append([line])
         goes_on = width >= full and not line.endswith(_SENTENCE_END)
-    return joined
+    return ["".join(pieces) for pieces in joined]
 
 
 def columns(line: str) -> int:

@@ -225,6 +225,9 @@ def tokenizer_fingerprint() -> str:
 # Taking a token's features apart costs more than finding them; a language has few words.
 WORDS_REMEMBERED = 200_000  # far more than a person's notes hold; a bound all the same
 _words: dict[tuple[str, str], Word | None] = {}
+# Characters given to MeCab at once: over a run of signs of one kind (ーーー, 、、、) its time grows
+# with the square of the run. More than a passage has, so only what is odd is cut.
+LONGEST_PIECE = 1_000
 
 
 class _Taggers(threading.local):
@@ -247,7 +250,7 @@ def _japanese(text: str) -> Iterator[Word]:
     if not text or text.isspace():
         return
     katakana: list[Word] = []  # a run of loan words written as one
-    for token in _taggers.tagger(text):
+    for token in _tokens(text):
         key = (token.surface, token.feature_raw)
         if key not in _words:
             if len(_words) >= WORDS_REMEMBERED:
@@ -264,6 +267,11 @@ def _japanese(text: str) -> Iterator[Word]:
             yield word
     if katakana:
         yield _compound(katakana)
+
+
+def _tokens(text: str) -> Iterator[fugashi.UnidicNode]:
+    for at in range(0, len(text), LONGEST_PIECE):
+        yield from _taggers.tagger(text[at : at + LONGEST_PIECE])
 
 
 def _compound(words: Sequence[Word]) -> Word:

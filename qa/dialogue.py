@@ -196,7 +196,8 @@ def _complete(question: str, earlier: str) -> str:
                 f"{earlier} {core}" if kind in (_more, _other, _demonstrative, _bare) else question
             )
         if completed:
-            return re.sub(r"\s*\?+$", "？", completed)
+            bare = completed.rstrip("?")
+            return completed if bare == completed else f"{bare.rstrip()}？"
     return question
 
 

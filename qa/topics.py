@@ -23,7 +23,7 @@ from index.passages import sentences
 MAX_SENTENCE = 400  # characters looked at; no sentence that a question is made from is longer
 MAX_NAME = 24  # characters; what is longer reads as a sentence, not as what is asked about
 
-_LINK = re.compile(r"!?\[([^\]]*)\]\([^)]*\)|https?://\S+")
+_LINK = re.compile(r"!?\[([^\[\]]*)\]\([^()]*\)|https?://\S+")
 _BRACKET = re.compile(r"[(（\[［【〔][^()（）\[\]［］【】〔〕]*[)）\]］】〕]")
 _EMPHASIS = re.compile(r"\*\*|__|`")
 _EDGES = " \t　、。・:：,，.．;；\"'「」『』〜~-–−—…“”！？!?"

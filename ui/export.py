@@ -21,7 +21,11 @@ NAME = 40  # characters of the first question in a file's name, which may have 2
 # Signs that can begin something in a line, in CommonMark, GFM, Obsidian or TeX; at its start more.
 _MARK = re.compile(r"[\\`*_\[\]<>&#|~$]|(?<=[=%^])[=%^]|(?<=:)(?=//)|(?<=www)\.|@")
 _START = re.compile(r"[-+=:%^]|\d{1,9}(?=[.)])")
-_EDGE = re.compile(r"^[^\S\x0b\x1c-\x1f\x85]+|[^\S\x0b\x1c-\x1f\x85]+$|[\t\n\r]")
+_SPACE = r"[^\S\x0b\x1c-\x1f\x85]"
+# A run of spaces is looked at from its beginning only: from each of its places would take a time
+# that grows with the square of its length.
+_EDGE = re.compile(rf"^{_SPACE}+|(?<!{_SPACE}){_SPACE}+$|[\t\n\r]")
+_BREAK = re.compile(r"(?<!\s)\s*[\r\n]\s*")
 _UNSAFE = re.compile(r'[\s<>:"/\\|?*\x00-\x1f\x7f-\x9f.]+')  # in names, on one system or another
 WORDS = {  # Japanese, English
     "searched": ("探した質問", "Searched for"),
@@ -61,8 +65,7 @@ def file_name(turns: Sequence[Turn]) -> str:
 
 def plain(text: str) -> str:
     """Text within one line of Markdown, of which nothing is a mark; its line ends are spaces."""
-    text = re.sub(r"\s*[\r\n]+\s*", " ", text.encode("utf-8", "replace").decode())
-    return _escaped(text)
+    return _escaped(_BREAK.sub(" ", text.encode("utf-8", "replace").decode()))
 
 
 def quoted(text: str, end: str = "") -> str:
