@@ -69,6 +69,7 @@ class Following:
     unread: int = 0  # notes still to be read in this pass
     error: str = ""  # why the last pass ended early, or what it lacked
     failing: bool = False  # it ended early, and will again until something else is done
+    broke_off: str = ""  # what broke off a moment ago and was started again
     changed: float = 0.0  # when the last change of a note was taken in, in seconds since 1970
     names: tuple[str, ...] = ()  # the first few notes that it was about
     rebuilding: bool = False  # everything is being read again, as was asked for
@@ -161,10 +162,12 @@ class Follower:
         broke_off, when = self._broke_off
         if time.monotonic() > when + SAID_SECONDS:
             broke_off = ""
-        error = "\n".join(filter(None, [self._state.error, broke_off, self._missing_remark]))
+        error = "\n".join(filter(None, [self._state.error, self._missing_remark]))
         rebuilding = self._rebuild.is_set()
         busy = self._reading or self._encoding or rebuilding
-        return replace(self._state, busy=busy, error=error, rebuilding=rebuilding)
+        return replace(
+            self._state, busy=busy, error=error, broke_off=broke_off, rebuilding=rebuilding
+        )
 
     def _keep(self, work: Callable[[], None]) -> None:
         """Do one thread's work until the follower is closed, again and again if it breaks off.

@@ -258,8 +258,9 @@ class Desk:
             model, changed, former = store.encoder_name, store.changed, store.former_name
         except NotesError as error:
             said = following.error or ("" if following.busy else str(error))
-            return Status(following=following, error=said)
-        return Status(*counts, skipped, following, following.error, model, changed, former)
+            return Status(following=following, error=_lines(said, following.broke_off))
+        said = _lines(following.error, following.broke_off)
+        return Status(*counts, skipped, following, said, model, changed, former)
 
     def newest(self, limit: int) -> list[ListedNote]:
         """Up to limit indexed notes, the latest first; none while there is no store."""
@@ -309,3 +310,7 @@ class Desk:
                 if not wait or self._follower.state.failing or time.monotonic() > deadline:
                     raise
             time.sleep(0.05)
+
+
+def _lines(*said: str) -> str:
+    return "\n".join(filter(None, said))

@@ -1,5 +1,6 @@
 """The chat's desk: it answers while the index is made, and goes on when the store is replaced."""
 
+import os
 import shutil
 import threading
 import time
@@ -8,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import BigramEncoder, write_notes
+from conftest import BigramEncoder, until, write_notes
 
 import index.encoder
 from index import build
@@ -123,6 +124,16 @@ def test_a_question_has_a_lost_store_made_again_at_once(
     wait_until_idle(desk)
     shutil.rmtree(store_folder)
     assert desk.ask("カレーの作り方は？").found
+
+
+def test_what_broke_off_is_said_of_the_index_and_not_of_an_answer(
+    desk: Desk, notes: Path, model_gate: threading.Event
+) -> None:
+    model_gate.set()
+    wait_until_idle(desk)
+    Path(os.fsdecode(os.fsencode(notes) + b"/\xff.md")).write_text("読めない名前")
+    until(lambda: "知らせが途切れた" in desk.status().error)
+    assert desk.ask("カレーの作り方は？").notice == ""
 
 
 @pytest.mark.usefixtures("model_gate")

@@ -89,7 +89,7 @@ def test_a_name_that_is_no_utf8_stops_nothing_and_is_said(
     notes: Path, store: Store, follower: Follower
 ) -> None:
     Path(os.fsdecode(os.fsencode(notes) + b"/\xff\xfebad.md")).write_text("読めない名前")
-    until(lambda: "知らせが途切れた" in follower.state.error)
+    until(lambda: "知らせが途切れた" in follower.state.broke_off)
     (notes / "猫.txt").write_text("猫はコタツで丸くなる。\n", encoding="utf-8")
     until(lambda: top("猫はどこ？", store) == "猫.txt")
     assert r"\xff\xfebad.md" in [item.path for item in store.skipped()]
@@ -116,7 +116,7 @@ def test_a_thread_that_ends_is_said_and_started_again(
 
     monkeypatch.setattr(f"index.watch.{broken}", panic)
     (notes / "猫.txt").write_text("猫はコタツで丸くなる。\n", encoding="utf-8")
-    until(lambda: "Panic: half way" in follower.state.error)
+    until(lambda: "Panic: half way" in follower.state.broke_off)
     until(lambda: top("猫はどこ？", store) == "猫.txt")
     until(lambda: store.counts().encoded == store.counts().passages)
     until(lambda: not follower.state.busy)
