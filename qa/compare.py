@@ -38,13 +38,12 @@ class Comparison:
     differences: dict[str, Difference]
 
 
-def compare(old: Sequence[Outcome], new: Sequence[Outcome], *, answers: bool = True) -> Comparison:
+def compare(old: Sequence[Outcome], new: Sequence[Outcome]) -> Comparison:
     """Pair the questions of two measurements, by id and question, else by question alone.
 
     Args:
         old: the earlier outcomes.
         new: the later ones.
-        answers: whether found and refused count, besides the best rank of the wanted lines.
     """
     paired, only_old, only_new = _pair(old, new)
     by_id = {outcome.id: outcome for outcome in only_old if outcome.id}
@@ -53,12 +52,12 @@ def compare(old: Sequence[Outcome], new: Sequence[Outcome], *, answers: bool = T
     before, after = [pair[0] for pair in paired], [pair[1] for pair in paired]
     return Comparison(
         pairs=tuple(paired),
-        better=tuple(pair for pair in paired if _gained(pair[0], pair[1], answers)),
-        worse=tuple(pair for pair in paired if _gained(pair[1], pair[0], answers)),
+        better=tuple(pair for pair in paired if _gained(pair[0], pair[1])),
+        worse=tuple(pair for pair in paired if _gained(pair[1], pair[0])),
         reworded=tuple(reworded),
         only_old=tuple(outcome for outcome in only_old if outcome.id not in same_id),
         only_new=tuple(outcome for outcome in only_new if outcome.id not in same_id),
-        differences=_differences(before, after, answers),
+        differences=_differences(before, after),
     )
 
 
@@ -108,17 +107,15 @@ def _question(outcome: Outcome) -> object:
     return outcome.question, len(outcome.ranks)
 
 
-def _gained(old: Outcome, new: Outcome, answers: bool) -> bool:
+def _gained(old: Outcome, new: Outcome) -> bool:
     """Whether a wanted line comes earlier, or found is right where it was wrong."""
     now_right = old.found != new.found and new.found == new.answerable
-    return new.best_rank < old.best_rank or (answers and now_right)
+    return new.best_rank < old.best_rank or now_right
 
 
-def _differences(
-    old: Sequence[Outcome], new: Sequence[Outcome], answers: bool
-) -> dict[str, Difference]:
-    before, after = summarize(old, answers=answers), summarize(new, answers=answers)
-    ends = difference_intervals(old, new, answers=answers)
+def _differences(old: Sequence[Outcome], new: Sequence[Outcome]) -> dict[str, Difference]:
+    before, after = summarize(old), summarize(new)
+    ends = difference_intervals(old, new)
     found: dict[str, Difference] = {}
     for name, value in before.items():
         now = after[name]

@@ -2,7 +2,6 @@
 
     python -m qa.evaluate QUESTIONS   each row names what should be found: {"id", "category",
                                       "question", "quotes"}; "quotes": [] must be refused
-    python -m qa.evaluate --own       questions made by rule from the notes themselves
 
 A hit counts when its lines cover the line that holds the quote.
 """
@@ -22,27 +21,14 @@ from rich.console import Console
 
 from index.errors import NotesError
 from index.folder import real
-from index.notes import read_notes
 from index.settings import notes_folder
-from index.terminal import NAMED, ProgressBars, messages, print_json, whole_number, writable
+from index.terminal import ProgressBars, messages, print_json, writable
 from qa.compare import compare, comparison_json
 from qa.outcomes import Outcome, measure
-from qa.own_questions import own_questions, spread
-from qa.questions import Asked, QuestionsError, locate, read_questions
+from qa.questions import QuestionsError, locate, read_questions
 from qa.results import as_json, read_outcomes
 from qa.retrieve import fresh_store
 from qa.show_scores import print_comparison, print_scores
-
-OWN_QUESTIONS = 200  # enough for intervals of about 0.05 either side; seconds to ask
-NOTES_FOR_A_QUESTION = 2  # of a large folder, so many notes are tried: some give none
-MADE_BY_RULE = (
-    "これらの質問は、ノートの見出し・箇条書き・最初の文から、規則で作ったものです。ノートと同じ言葉を"
-    "使うので、人がたずねるより見つかりやすくなります。設定を比べたり、見つからない箇所を探したりする"
-    "ためのもので、成績ではありません。\n"
-    "(These questions were made by rule from the notes' own headings, bullets and first sentences. "
-    "They share the notes' words and so flatter the search: good for comparing settings and for "
-    "spotting lines that are not found, not as a score.)"
-)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -55,10 +41,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         old = read_outcomes(Path(options.compare)) if options.compare else None
         if options.json not in (None, "-"):
             _check_target(Path(options.json), notes, options.questions)
-        if options.questions:
-            questions = locate(read_questions(Path(options.questions)), notes)
-        else:
-            questions = _own(notes, options.limit or OWN_QUESTIONS, say)
+        questions = locate(read_questions(Path(options.questions)), notes)
         with ProgressBars(say) as bars:
             opened = fresh_store(
                 options.notes, options.store, remark=say.print, progress=bars, encode_seconds=inf
@@ -66,7 +49,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         with opened as store:
             store.followed = True  # it was brought up to date just now
             outcomes = measure(store, questions)
-        _report(outcomes, old, options, say)
+        _report(outcomes, old, options)
     except NotesError as error:
         say.print(str(error), style="red")
         return 1
@@ -82,18 +65,7 @@ def _options(argv: Sequence[str] | None) -> argparse.Namespace:
         prog="python -m qa.evaluate",
         description="検索と「見つかりません」の確かさを測ります / measure retrieval and refusal",
     )
-    parser.add_argument("questions", nargs="?", help="質問のファイル (JSONL) / a question file")
-    parser.add_argument(
-        "--own",
-        action="store_true",
-        help="ノートから規則で作った質問で測る / with questions made by rule from the notes",
-    )
-    parser.add_argument(
-        "--limit",
-        type=whole_number,
-        metavar="N",
-        help=f"--own の質問の数 / how many (default: {OWN_QUESTIONS})",
-    )
+    parser.add_argument("questions", help="質問のファイル (JSONL) / a question file")
     parser.add_argument("--notes", metavar="DIR", help="ノートのフォルダ (default: seeds/)")
     parser.add_argument("--store", metavar="DIR", help="索引を置くフォルダ (default: user cache)")
     parser.add_argument(
@@ -106,63 +78,30 @@ def _options(argv: Sequence[str] | None) -> argparse.Namespace:
         metavar="OLD.json",
         help="前の結果と比べる / show what got better or worse since",
     )
-    options = parser.parse_args(argv)
-    if bool(options.questions) == options.own:
-        parser.error("質問のファイルか --own のどちらか一つを / give a question file or --own")
-    if options.limit and not options.own:
-        parser.error("--limit は --own と使います / --limit goes with --own")
-    return options
-
-
-def _own(notes: Path, limit: int, say: Console) -> list[Asked]:
-    """Questions made from a folder's notes, saying of which notes none could be made.
-
-    Raises:
-        QuestionsError: no line of any note makes one.
-        NotesFolderError: the folder cannot be read.
-    """
-    made = own_questions(read_notes(notes)[0], NOTES_FOR_A_QUESTION * limit)
-    without = [path for path, questions in made.items() if not questions]
-    if len(without) == len(made):
-        raise QuestionsError(
-            f"規則で質問を作れる行がノートにありません: {notes}\n"
-            f"(No line of the notes makes a fair question by rule.)"
-        )
-    if without:
-        named = ", ".join(without[:NAMED]) + (" …" if len(without) > NAMED else "")
-        say.print(
-            f"質問を作れなかったノート (notes that gave no question) {len(without):,}: {named}"
-        )
-    return spread(made, limit)
+    return parser.parse_args(argv)
 
 
 def _report(
     outcomes: Sequence[Outcome],
     old: Sequence[Outcome] | None,
     options: argparse.Namespace,
-    say: Console,
 ) -> None:
     """Print the table or the JSON, and write the JSON where it is asked for.
 
     Raises:
         QuestionsError: the JSON cannot be written.
     """
-    answers = not options.own
-    content: dict[str, Any] = as_json(outcomes, made_by_rule=options.own)
-    compared = compare(old, outcomes, answers=answers) if old is not None else None
+    content: dict[str, Any] = as_json(outcomes)
+    compared = compare(old, outcomes) if old is not None else None
     if compared:
         content["compared"] = comparison_json(compared)
     if options.json == "-":
-        if options.own:
-            say.print(MADE_BY_RULE)
         print_json(content, indent=1)
         return
     console = Console(highlight=False, markup=False, soft_wrap=True)
-    if options.own:
-        console.print(MADE_BY_RULE, style="yellow")
-    print_scores(outcomes, console, answers=answers)
+    print_scores(outcomes, console)
     if compared:
-        print_comparison(compared, console, answers=answers)
+        print_comparison(compared, console)
     if options.json:
         text = json.dumps(content, ensure_ascii=False, indent=1)
         try:
@@ -174,7 +113,7 @@ def _report(
             ) from error
 
 
-def _check_target(target: Path, notes: Path, questions: str | None) -> None:
+def _check_target(target: Path, notes: Path, questions: str) -> None:
     """Refuse to write over what was written by hand.
 
     Raises:
@@ -187,7 +126,7 @@ def _check_target(target: Path, notes: Path, questions: str | None) -> None:
             f"(That folder for the results is missing.)"
         )
     taken = real(target).is_relative_to(real(notes))
-    if taken or (questions and real(target) == real(Path(questions))):
+    if taken or real(target) == real(Path(questions)):
         raise QuestionsError(
             f"結果はノートのフォルダや質問のファイルには書きません: {target}\n"
             f"(Results are not written into the notes folder, nor over the question file.)"

@@ -106,40 +106,36 @@ def _outcome(store: Store, asked: Asked) -> Outcome:
     )
 
 
-def summarize(outcomes: Sequence[Outcome], *, answers: bool = True) -> dict[str, float | None]:
+def summarize(outcomes: Sequence[Outcome]) -> dict[str, float | None]:
     """The measures over some questions; None where no question is of the kind they need.
 
-    Shares are 0 to 1, times in milliseconds. Without answers, only how places were ranked.
+    Shares are 0 to 1, times in milliseconds.
     """
     asked, others = _sides(outcomes)
     times = [outcome.milliseconds for outcome in outcomes]
     summary: dict[str, float | None] = {"answerable": len(asked), "unanswerable": len(others)}
-    for name, values in _values(outcomes, answers).items():
+    for name, values in _values(outcomes).items():
         summary[name] = mean(values) if values else None
-    if answers:
-        both = _confidences(asked), _confidences(others)
-        summary["auroc"] = auroc(*both) if all(both) else None
+    both = _confidences(asked), _confidences(others)
+    summary["auroc"] = auroc(*both) if all(both) else None
     summary["milliseconds_p50"] = percentile(times, 0.5) if times else None
     summary["milliseconds_p95"] = percentile(times, 0.95) if times else None
     return summary
 
 
-def intervals(outcomes: Sequence[Outcome], *, answers: bool = True) -> dict[str, Interval]:
+def intervals(outcomes: Sequence[Outcome]) -> dict[str, Interval]:
     """95 % bootstrap intervals over the questions, of the measures that have a value."""
-    return {name: interval(samples) for name, samples in _resampled(outcomes, answers).items()}
+    return {name: interval(samples) for name, samples in _resampled(outcomes).items()}
 
 
-def difference_intervals(
-    old: Sequence[Outcome], new: Sequence[Outcome], *, answers: bool = True
-) -> dict[str, Interval]:
+def difference_intervals(old: Sequence[Outcome], new: Sequence[Outcome]) -> dict[str, Interval]:
     """95 % paired bootstrap intervals of new - old.
 
     Args:
         old: outcomes of some questions.
         new: outcomes of the same questions in the same order: both are then drawn alike.
-        answers: whether to include the measures of answers and refusals.
     """
-    before, after = _resampled(old, answers), _resampled(new, answers)
+    before, after = _resampled(old), _resampled(new)
     return {name: interval(after[name] - before[name]) for name in before}
 
 
@@ -159,25 +155,21 @@ def _sides(outcomes: Iterable[Outcome]) -> tuple[list[Outcome], list[Outcome]]:
     return asked, others
 
 
-def _values(outcomes: Sequence[Outcome], answers: bool) -> dict[str, list[float]]:
+def _values(outcomes: Sequence[Outcome]) -> dict[str, list[float]]:
     """Each measure's values, of the questions it is of, in order."""
     asked, others = _sides(outcomes)
     groups = [(asked, RANKING), (asked, ANSWERS), (others, REFUSALS)]
     return {
         name: [of(outcome) for outcome in group]
-        for group, measures in (groups if answers else groups[:1])
+        for group, measures in groups
         for name, of in measures.items()
     }
 
 
-def _resampled(outcomes: Sequence[Outcome], answers: bool) -> dict[str, NDArray[np.float64]]:
+def _resampled(outcomes: Sequence[Outcome]) -> dict[str, NDArray[np.float64]]:
     asked, others = _sides(outcomes)
-    found = {
-        name: resampled_means(values)
-        for name, values in _values(outcomes, answers).items()
-        if values
-    }
-    if answers and asked and others:
+    found = {name: resampled_means(values) for name, values in _values(outcomes).items() if values}
+    if asked and others:
         found["auroc"] = resampled_aurocs(_confidences(asked), _confidences(others))
     return found
 

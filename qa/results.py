@@ -3,8 +3,7 @@
 {"summary": {"recall@1": 0.867, …}, "intervals": {"recall@1": [0.756, 0.956], …},
  "categories": {"direct": {"recall@1": 1.0, …}, …},
  "questions": [{"id", "category", "question", "wanted", "ranks", "passages", "cited", "found",
-                "confidence", "milliseconds"}, …],
- "made_by_rule": false}
+                "confidence", "milliseconds"}, …]}
 """
 
 from __future__ import annotations
@@ -26,20 +25,13 @@ _FIELDS: dict[str, type | tuple[type, ...]] = {
 }  # fmt: skip
 
 
-def as_json(outcomes: Sequence[Outcome], *, made_by_rule: bool) -> dict[str, Any]:
-    """A measurement for json.dumps; see the module for its form.
-
-    Questions made by rule leave out the measures of answers and refusals.
-    """
-    answers = not made_by_rule
+def as_json(outcomes: Sequence[Outcome]) -> dict[str, Any]:
+    """A measurement for json.dumps; see the module for its form."""
     return {
-        "summary": summarize(outcomes, answers=answers),
-        "intervals": intervals(outcomes, answers=answers),
-        "categories": {
-            name: summarize(group, answers=answers) for name, group in by_category(outcomes).items()
-        },
+        "summary": summarize(outcomes),
+        "intervals": intervals(outcomes),
+        "categories": {name: summarize(group) for name, group in by_category(outcomes).items()},
         "questions": [asdict(outcome) for outcome in outcomes],
-        "made_by_rule": made_by_rule,
     }
 
 

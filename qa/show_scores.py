@@ -39,16 +39,15 @@ TIME_NAMES: Names = (
 )
 
 
-def print_scores(outcomes: Sequence[Outcome], console: Console, *, answers: bool = True) -> None:
+def print_scores(outcomes: Sequence[Outcome], console: Console) -> None:
     """A table of the categories, the measures with their intervals, and what went wrong."""
-    console.print(_categories(outcomes, answers))
-    summary, ends = summarize(outcomes, answers=answers), intervals(outcomes, answers=answers)
+    console.print(_categories(outcomes))
+    summary, ends = summarize(outcomes), intervals(outcomes)
     if ends:
         console.print("95 % の区間つき (with 95 % intervals over the questions)", style="dim")
-    asked_names = RANKING_NAMES + (ANSWER_NAMES if answers else ())
     for kind, title, names in (
-        ("answerable", "答えのある質問 answerable", asked_names),
-        ("unanswerable", "答えのない質問 unanswerable", REFUSAL_NAMES if answers else ()),
+        ("answerable", "答えのある質問 answerable", RANKING_NAMES + ANSWER_NAMES),
+        ("unanswerable", "答えのない質問 unanswerable", REFUSAL_NAMES),
     ):
         if summary[kind]:
             console.print(f"{title}: {summary[kind]:,.0f}")
@@ -58,17 +57,17 @@ def print_scores(outcomes: Sequence[Outcome], console: Console, *, answers: bool
     if outcomes:
         p50, p95 = summary["milliseconds_p50"] or 0.0, summary["milliseconds_p95"] or 0.0
         console.print(f"速さ time: {p50:.0f} ms p50, {p95:.0f} ms p95")
-    for title, group in _went_wrong(outcomes, answers):
+    for title, group in _went_wrong(outcomes):
         _print_list(console, title, [_line(outcome) for outcome in group])
 
 
-def print_comparison(comparison: Comparison, console: Console, *, answers: bool = True) -> None:
+def print_comparison(comparison: Comparison, console: Console) -> None:
     """The differences with their paired intervals, then each question that changed."""
     console.print()
     if not comparison.pairs:
         console.print("同じ質問がないので、比べられません (no question in common to compare)")
     else:
-        console.print(_difference_table(comparison, answers))
+        console.print(_difference_table(comparison))
     for title, pairs in (
         ("良くなった better", comparison.better),
         ("悪くなった worse", comparison.worse),
@@ -84,32 +83,31 @@ def print_comparison(comparison: Comparison, console: Console, *, answers: bool 
     _print_list(console, "今だけにある only now", map(_line, comparison.only_new))
 
 
-def _categories(outcomes: Sequence[Outcome], answers: bool) -> Table:
+def _categories(outcomes: Sequence[Outcome]) -> Table:
     table = _table(f"{len(outcomes):,} 問 questions")
     table.add_column("種類 category")
     columns = [("n", ""), *((short, key) for key, short, _ in RANKING_NAMES)]
-    columns += [("cited", "cited"), ("refused", "")] if answers else []
+    columns += [("cited", "cited"), ("refused", "")]
     for short, _ in columns:
         table.add_column(short, justify="right", no_wrap=True)
     groups = [(name or "–", group) for name, group in by_category(outcomes).items()]
     asked = [outcome for outcome in outcomes if outcome.answerable]
     for name, group in [*groups, ("答えのある全体 all answerable", asked)]:
-        part = summarize(group, answers=answers)
+        part = summarize(group)
         cells = [_share(part[key]) for _, key in columns if key]
-        if answers:
-            refusals = "wrongly_refused" if part["answerable"] else "refused"
-            cells.append(_share(part[refusals]))
+        refusals = "wrongly_refused" if part["answerable"] else "refused"
+        cells.append(_share(part[refusals]))
         table.add_row(harmless(name), f"{len(group):,}", *cells)
     return table
 
 
-def _difference_table(comparison: Comparison, answers: bool) -> Table:
+def _difference_table(comparison: Comparison) -> Table:
     table = _table(f"前と今、同じ {len(comparison.pairs):,} 問 before and now, the same questions")
     table.add_column("")
     for title in ("前 before", "今 now", "差 difference (95 %)"):
         table.add_column(title, justify="right", no_wrap=True)
     table.add_column("")
-    names = RANKING_NAMES + (ANSWER_NAMES + REFUSAL_NAMES if answers else ()) + TIME_NAMES
+    names = RANKING_NAMES + (ANSWER_NAMES + REFUSAL_NAMES) + TIME_NAMES
     for key, short, _ in names:
         if (of := comparison.differences.get(key)) is None:
             continue
@@ -124,11 +122,8 @@ def _difference_table(comparison: Comparison, answers: bool) -> Table:
     return table
 
 
-def _went_wrong(outcomes: Sequence[Outcome], answers: bool) -> list[tuple[str, list[Outcome]]]:
+def _went_wrong(outcomes: Sequence[Outcome]) -> list[tuple[str, list[Outcome]]]:
     asked = [outcome for outcome in outcomes if outcome.answerable]
-    unfound = [outcome for outcome in asked if not any(outcome.ranks)]
-    if not answers:
-        return [("10 位までにない not in the first 10", unfound)]
     return [
         ("答えがあるのに断った wrongly refused", [o for o in asked if not o.found]),
         (

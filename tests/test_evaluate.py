@@ -1,4 +1,4 @@
-"""Measuring: what is counted, how two measurements compare, questions made by rule."""
+"""Measuring: what is counted, and how two measurements compare."""
 
 import json
 from collections.abc import Sequence
@@ -7,17 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import SEEDS, SEEDS_NOTE, BigramEncoder, write_notes
+from conftest import BigramEncoder, write_notes
 
 import index.encoder
-from index.notes import read_notes
 from qa.compare import compare
 from qa.evaluate import main
 from qa.outcomes import Outcome, intervals, summarize
-from qa.own_questions import evenly, own_questions, spread
-from qa.questions import Asked, Place, QuestionsError, locate
+from qa.questions import Place, QuestionsError, locate
 from qa.results import as_json, read_outcomes
-from qa.topics import defines, first_sentence, name, topic
 
 QUESTIONS = [
     {"id": "q1", "category": "who", "question": "鍵は誰に返す？", "quotes": ["鍵は管理人に返す"]},
@@ -95,7 +92,6 @@ def test_a_summary_is_of_the_questions_it_applies_to() -> None:
     assert summarize(outcomes[:2])["refused"] is None  # not 0: nothing was to be refused
     for measure, (low, high) in intervals(outcomes).items():
         assert low <= (summary[measure] or 0) <= high, measure
-    assert not {"refused", "cited", "auroc"} & summarize(outcomes, answers=False).keys()
 
 
 def test_compare_tells_better_from_worse() -> None:
@@ -133,7 +129,6 @@ def test_compare_tells_better_from_worse() -> None:
     assert rank.interval is not None
     assert rank.interval[0] <= rank.new - rank.old <= rank.interval[1]
     assert rank.direction == 0  # four questions say nothing for sure
-    assert [after.id for _, after in compare(old, new, answers=False).worse] == ["down"]
 
 
 def test_a_difference_that_all_questions_share_is_certain() -> None:
@@ -179,7 +174,7 @@ def test_json_alone_on_standard_output_is_what_the_file_holds(
     at = ["--notes", str(notes), "--store", str(tmp_path / "s")]
     assert main([questions, *at, "--json", "-"]) == 0
     content = json.loads(capsys.readouterr().out)
-    assert content.keys() == {"summary", "intervals", "categories", "questions", "made_by_rule"}
+    assert content.keys() == {"summary", "intervals", "categories", "questions"}
     assert list(content["categories"]) == ["who", "what", "no"]
     low, high = content["intervals"]["recall@1"]
     assert low <= content["summary"]["recall@1"] <= high
@@ -187,9 +182,7 @@ def test_json_alone_on_standard_output_is_what_the_file_holds(
     written = tmp_path / "result.json"
     written.write_text(json.dumps(content), encoding="utf-8")
     read = read_outcomes(written)
-    assert (
-        json.loads(json.dumps(as_json(read, made_by_rule=False)))["summary"] == content["summary"]
-    )
+    assert json.loads(json.dumps(as_json(read)))["summary"] == content["summary"]
 
 
 @pytest.mark.parametrize(
@@ -221,111 +214,3 @@ def test_what_was_written_by_hand_is_not_written_over(
         assert main([questions, "--notes", str(notes), "--json", str(target)]) == 1
         assert "書きません" in capsys.readouterr().err
     assert (notes / "料理.txt").read_text(encoding="utf-8").startswith("カレー")
-
-
-# ── questions made by rule ────────────────────────────────────────────────────────────────────
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        ("開会の挨拶(サン・マイクロシステムズ株式会社 安田稔氏)", "開会の挨拶"),
-        ("**サーバ選び**", "サーバ選び"),
-        ("[議事録](http://example.jp/a)", "議事録"),
-        ("日本では仮想化が他国ほど進んでいない", ""),  # a sentence
-        ("重要なのはオープン", ""),
-        ("その特徴", ""),
-        ("2024年4月", ""),  # a time
-        ("", ""),
-    ],
-)
-def test_what_a_label_names(text: str, expected: str) -> None:
-    assert name(text) == expected
-
-
-@pytest.mark.parametrize(
-    ("line", "about", "definition"),
-    [
-        ("LED照明(英:LED lamp)は、発光ダイオードを使った器具のことである。次。", "LED照明", True),
-        ("酵素とは、触媒として働く分子を指す。", "酵素", True),
-        ("『海辺の生と死』は、島尾ミホの小説。", "海辺の生と死", True),
-        ("サーバーの冗長化について、VMotionに対応する機能はない。", "サーバーの冗長化", False),
-        ("システムセンタは物理含めて管理が可能。", "システムセンタ", False),
-        ("CoolCore。使ってないブロックは停止。", "CoolCore", False),
-        ("日時: 毎週月曜10:30", "日時", False),
-        ("先日、会議に出た。", "", False),
-        ("開始は10:30です", "開始", False),
-    ],
-)
-def test_what_a_line_is_about(line: str, about: str, definition: bool) -> None:
-    sentence = first_sentence(line)
-    assert (topic(sentence), defines(sentence)) == (about, definition)
-
-
-def test_questions_are_spread_evenly() -> None:
-    assert evenly([1, 5, 5], 8) == [1, 4, 3]
-    assert evenly([3, 0, 3], 100) == [3, 0, 3]
-    assert evenly([9, 9, 9, 9], 2) == [1, 0, 1, 0]
-    assert evenly([], 5) == []
-    made = {"a": [Asked(str(at), "", "", (), 0) for at in range(10)]}
-    assert [asked.id for asked in spread(made, 4)] == ["1", "3", "6", "8"]
-
-
-def test_own_questions_ask_for_the_line_they_come_from(tmp_path: Path) -> None:
-    note = (
-        "# 定例会議\n\n"
-        "- 場所は本社七階の第二会議室を予約して使う\n"
-        "- 新サーバーの選定\n  - 候補を三社から取り寄せる\n  - 費用は40万円まで\n"
-        "- 済んだこと\n\n"
-        "## 引越し\n\n粗大ごみは水曜の朝に裏の集積所へ出す。鍵は返す。\n"
-    )
-    made = own_questions(read_notes(write_notes(tmp_path / "n", {"会議.md": note}))[0], 9)[
-        "会議.md"
-    ]
-    assert [(asked.question, asked.wanted[0].first, asked.wanted[0].last) for asked in made] == [
-        ("定例会議の場所は？", 3, 3),
-        ("新サーバーの選定は？", 5, 6),
-        ("新サーバーの選定の費用は？", 6, 6),
-        ("引越しについて教えて", 11, 11),
-        ("粗大ごみは？", 11, 11),
-    ]
-
-
-def test_a_question_that_fits_two_places_is_not_made(tmp_path: Path) -> None:
-    line = "- 粗大ごみは水曜の朝に裏の集積所へ自分で出す\n"
-    folder = write_notes(tmp_path / "n", {"a.md": line, "b.md": line})
-    notes, _ = read_notes(folder)
-    assert own_questions(notes, 9) == {"a.md": [], "b.md": []}
-    assert own_questions(notes[:1], 9)["a.md"][0].question == "粗大ごみは？"
-    assert own_questions(notes, 1) == {"a.md": []}  # told apart from all notes all the same
-
-
-def test_own_measures_the_users_notes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    at = ["--own", "--store", str(tmp_path / "store")]
-    assert main([*at, "--json", str(tmp_path / "own.json")]) == 0
-    shown = capsys.readouterr().out
-    assert shown.startswith("これらの質問は、ノートの見出し・箇条書き・最初の文から、規則で作った")
-    assert "made by rule" in shown
-    assert "refused" not in shown
-    content = json.loads((tmp_path / "own.json").read_text(encoding="utf-8"))
-    assert content["made_by_rule"] is True
-    asked = {row["question"]: row["wanted"][0]["first"] for row in content["questions"]}
-    assert asked["CoolCoreは？"] == 62
-    assert asked["サーバーの冗長化は？"] == 160
-    assert asked["サーバ仮想化の落とし穴について教えて"] == 89
-    assert content["summary"]["recall@5"] > 0.8  # they share the notes' words
-    lines = (SEEDS / SEEDS_NOTE).read_text(encoding="utf-8").split("\n")
-    assert not [q for q, first in asked.items() if q.rstrip("は？") == lines[first - 1].strip(" •")]
-
-    assert main([*at, "--limit", "10", "--compare", str(tmp_path / "own.json")]) == 0
-    shown = capsys.readouterr().out
-    assert "同じ 10 問" in shown
-    assert "悪くなった worse: 0" in shown
-
-
-def test_notes_that_make_no_question_are_said(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    folder = write_notes(tmp_path / "n", {"a.txt": "あああ\n"})
-    assert main(["--own", "--notes", str(folder), "--store", str(tmp_path / "s")]) == 1
-    assert "規則で質問を作れる行がノートにありません" in capsys.readouterr().err
