@@ -24,20 +24,18 @@ from pathlib import PurePosixPath
 from index.markup import Fences, front_matter
 from index.metadata import MARKDOWN
 from index.notes import Note
+from index.outline import MAX_DEPTH, Item, Line, read_lines, strip_bullet, tree
 
 SPLITTER = 2  # raise when a change here cuts differently: every store is then cut again
 
 MAX_LINES = 12  # what fits one glance; the question files hold a hit to the same size
 MAX_CHARS = 600  # about 400 of the encoder's 512 tokens (0.66 a character over JaQuAD's texts)
 MAX_HEADING_CHARS = 80  # a plain line longer than this is a sentence rather than a title
-MAX_DEPTH = 40  # bullets or headings below one another; what is deeper becomes a neighbour
 MAX_RECORD_LINES = 50  # of a CSV; a quote that stays open longer was never meant to open one
-TAB = "    "
 
 _MARKDOWN_HEADING = re.compile(r"(#{1,6})\s+(\S.*)")
 _UNDERLINE = re.compile(r"(=+|-{3,}|＝+|─{3,}|━{3,})\s*$")
 _SIGN_HEADING = re.compile(r"[■□◆◇▼▲★☆【]")
-_BULLET = re.compile(r"[•・‣◦●○▪▫∙⁃]\s*|[-*+–]\s+|(?:\d{1,3}[.)．]|[(（]\d{1,3}[)）])\s+|[①-⑳]\s*")
 _TABLE_ROW = re.compile(r"\|.*\|\s*$")
 _TABLE_RULE = re.compile(r"\|(?=.*-)[\s:|+-]+$")  # below the names of a table's columns
 _CELL_WALL = re.compile(r"(?<!\\)\|")
@@ -69,33 +67,6 @@ class Passage:
     page: int | None = None  # of a PDF: the page it begins on, from 1
 
 
-@dataclass(frozen=True, slots=True)
-class _Line:
-    number: int  # counted from 1
-    start: int  # offset in the note
-    text: str
-    content: str  # the text without spaces around it
-    indent: int  # columns; a full-width space is two
-    bullet: bool  # whether it begins with a bullet's mark
-
-    @property
-    def end(self) -> int:
-        return self.start + len(self.text)
-
-
-@dataclass(slots=True)
-class _Item:
-    """A bullet: its own lines and the bullets below it."""
-
-    lines: list[_Line]
-    children: list[_Item]
-
-    def all_lines(self) -> Iterator[_Line]:
-        yield from self.lines
-        for child in self.children:
-            yield from child.all_lines()
-
-
 def split(note: Note) -> list[Passage]:
     """The passages of a note, in order of their first line; see the module for what they obey."""
     return list(_splitter(note).run())
@@ -117,11 +88,6 @@ def label(text: str) -> str:
         return _names(name.strip().strip('"') for name in re.split("[,;\t]", content))
     content = match[1] if (match := _ORG_TITLE.match(content)) else strip_bullet(content)
     return _short(content.strip("■□◆◇▼▲★☆ 　*_"))
-
-
-def strip_bullet(line: str) -> str:
-    """A line without its bullet mark: still an exact piece of the note."""
-    return _BULLET.sub("", line, count=1) if _BULLET.match(line) else line
 
 
 def _splitter(note: Note) -> _Splitter:
@@ -146,16 +112,8 @@ class _Splitter:
         self.texts = note.lines
         self.fences = Fences(self.texts)
         self.headings: list[tuple[int, str]] = []  # (level, label), levels rising
-        self.lines: list[_Line] = []
-        self.first = 1 + next((at for at, text in enumerate(self.texts) if text.strip()), 0)
-        start = 0
-        for number, text in enumerate(self.texts, start=1):
-            content = text.strip()
-            opening = text[: len(text) - len(text.lstrip())]
-            indent = len(opening.replace("\t", TAB).replace("　", "  "))
-            bullet = _BULLET.match(content) is not None
-            self.lines.append(_Line(number, start, text, content, indent, bullet))
-            start += len(text) + 1
+        self.lines = read_lines(self.texts)
+        self.first = next((line.number for line in self.lines if line.content), 0)
 
     def run(self) -> Iterator[Passage]:
         """The passages, in order."""
@@ -177,7 +135,7 @@ class _Splitter:
                 at += length
             elif line.bullet:
                 end = self._list_end(at)
-                for item in _items(self.lines[at:end]):
+                for item in tree(self.lines[at:end]):
                     yield from self._item(item, ())
                 at = end
             else:
@@ -195,7 +153,7 @@ class _Splitter:
         """Where the code that begins here and is kept whole ends; at itself when none does."""
         return self.fences.end(at)
 
-    def _marked_heading(self, line: _Line) -> bool:
+    def _marked_heading(self, line: Line) -> bool:
         """Whether a line is a heading even in the midst of a list or a paragraph."""
         return bool(_MARKDOWN_HEADING.match(line.content) or _SIGN_HEADING.match(line.content))
 
@@ -233,7 +191,7 @@ class _Splitter:
         )
         return (2, 1) if stands_above else None
 
-    def _next_content(self, at: int) -> _Line | None:
+    def _next_content(self, at: int) -> Line | None:
         following = (self.lines[number] for number in range(at, len(self.lines)))
         return next((line for line in following if line.content), None)
 
@@ -270,7 +228,7 @@ class _Splitter:
                 return end
         return len(self.lines)
 
-    def _paragraph(self, lines: Sequence[_Line]) -> Iterator[Passage]:
+    def _paragraph(self, lines: Sequence[Line]) -> Iterator[Passage]:
         """Lines that belong together; a table's first row is a heading to the others."""
         named = len(lines) > 1 and _TABLE_RULE.match(lines[1].content)
         if named and _TABLE_ROW.match(lines[0].content):
@@ -279,7 +237,7 @@ class _Splitter:
         else:
             yield from self._pieces([[line] for line in lines])
 
-    def _item(self, item: _Item, parents: tuple[str, ...]) -> Iterator[Passage]:
+    def _item(self, item: Item, parents: tuple[str, ...]) -> Iterator[Passage]:
         """One passage for a bullet and all below it; where too large, the bullet with what fits."""
         lines = list(item.all_lines())
         if _fits(lines):
@@ -295,10 +253,10 @@ class _Splitter:
             yield from self._item(child, below)
 
     def _pieces(
-        self, groups: Iterable[Sequence[_Line]], parents: tuple[str, ...] = ()
+        self, groups: Iterable[Sequence[Line]], parents: tuple[str, ...] = ()
     ) -> Iterator[Passage]:
         """Passages out of groups of lines: as many groups in each as fit, large lines cut."""
-        pending: list[_Line] = []
+        pending: list[Line] = []
         for group in groups:
             if not _fits([*pending, *group]):
                 yield from self._whole(pending, parents)
@@ -316,14 +274,14 @@ class _Splitter:
                     yield from self._cut(line, parents)
         yield from self._whole(pending, parents)
 
-    def _whole(self, lines: Sequence[_Line], parents: tuple[str, ...]) -> Iterator[Passage]:
+    def _whole(self, lines: Sequence[Line], parents: tuple[str, ...]) -> Iterator[Passage]:
         """One passage of lines that fit, without blank ones around them; none of blank ones."""
         kept = [line for line in lines if line.content]
         if kept:
             first, last = kept[0], kept[-1]
             yield self._slice(first.start, last.end, first.number, last.number, parents)
 
-    def _cut(self, line: _Line, parents: tuple[str, ...]) -> Iterator[Passage]:
+    def _cut(self, line: Line, parents: tuple[str, ...]) -> Iterator[Passage]:
         for start, end in sentence_pieces(line.text, MAX_CHARS):
             if line.text[start:end].strip():
                 yield self._slice(
@@ -360,7 +318,7 @@ class _OrgSplitter(_Splitter):
         parted = bisect_right(self.headlines, at) < bisect_right(self.headlines, end)
         return at if parted else end
 
-    def _marked_heading(self, line: _Line) -> bool:
+    def _marked_heading(self, line: Line) -> bool:
         return _ORG_HEADING.match(line.text) is not None
 
     def _heading(self, at: int) -> tuple[int, int] | None:
@@ -384,7 +342,7 @@ class _DocumentSplitter(_Splitter):
         end = super()._block(at)
         return at if any(map(self._marked_heading, self.lines[at:end])) else end
 
-    def _marked_heading(self, line: _Line) -> bool:
+    def _marked_heading(self, line: Line) -> bool:
         return line.number in self.levels
 
     def _heading(self, at: int) -> tuple[int, int] | None:
@@ -407,7 +365,7 @@ class _RecordSplitter(_Splitter):
                 records = chain([(lines, cells)], records)
         yield from self._pieces((lines for lines, _ in records), names)
 
-    def _records(self) -> Iterator[tuple[Sequence[_Line], list[str]]]:
+    def _records(self) -> Iterator[tuple[Sequence[Line], list[str]]]:
         """Each record's lines and cells; a record has several lines where a quoted cell has."""
         at = 0
         delimiter = self._delimiter()
@@ -478,26 +436,8 @@ def _names(cells: Iterable[str]) -> str:
     return _short(", ".join(name for cell in cells if (name := " ".join(cell.split()))))
 
 
-def _fits(lines: Sequence[_Line]) -> bool:
+def _fits(lines: Sequence[Line]) -> bool:
     return (
         lines[-1].number - lines[0].number < MAX_LINES
         and lines[-1].end - lines[0].start <= MAX_CHARS
     )
-
-
-def _items(lines: Sequence[_Line]) -> list[_Item]:
-    """The bullets of a list as a tree, by indentation; a line without a mark continues the last."""
-    roots: list[_Item] = []
-    open_items: list[tuple[int, _Item]] = []  # the bullets above the line at hand, with indents
-    for line in lines:
-        if not line.content or (open_items and not line.bullet):
-            if line.content:
-                open_items[-1][1].lines.append(line)
-            continue
-        item = _Item([line], [])
-        while open_items and open_items[-1][0] >= line.indent:
-            open_items.pop()
-        del open_items[MAX_DEPTH:]
-        (open_items[-1][1].children if open_items else roots).append(item)
-        open_items.append((line.indent, item))
-    return roots

@@ -15,8 +15,9 @@ from index.errors import Unreadable
 from index.folder import NoteFile
 from index.names import visible
 from index.notes import Note, read_note
+from index.outline import indent, strip_bullet
 from index.passages import MAX_CHARS as PASSAGE_CHARS
-from index.passages import Passage, strip_bullet
+from index.passages import Passage
 from index.store import Store
 from qa.hit import Hit
 from qa.lines import Line
@@ -97,11 +98,11 @@ def at_length(citations: Sequence[Citation], store: Store) -> tuple[Citation, ..
         return tuple(citations)
     lines = current[0].lines
     first, last = best.start_line - 1, best.end_line  # the quote is lines[first:last]
-    indent = _indent(lines[first])
+    left = indent(lines[first])
 
     def goes_on(at: int) -> bool:
         line = lines[at] if 0 <= at < len(lines) else ""
-        return bool(line.strip()) and not TITLE.match(line) and _indent(line) >= indent
+        return bool(line.strip()) and not TITLE.match(line) and indent(line) >= left
 
     while last < best.end_line + AROUND and goes_on(last):
         last += 1
@@ -118,10 +119,6 @@ def at_length(citations: Sequence[Citation], store: Store) -> tuple[Citation, ..
         if other.path != best.path or not first < other.start_line <= other.end_line <= last
     ]
     return tuple(replace(cited, n=n) for n, cited in enumerate([fuller, *kept], start=1))
-
-
-def _indent(line: str) -> int:
-    return len(line) - len(line.lstrip())
 
 
 def read_back(store: Store, path: str) -> tuple[Note, bool] | None:

@@ -9,7 +9,8 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from index.passages import Passage, label, sentence_pieces, strip_bullet
+from index.outline import hanging_below, parents, strip_bullet
+from index.passages import Passage, label, sentence_pieces
 from qa.evidence import above, content, evidence, with_headings
 from qa.hit import Hit
 from qa.question import Question
@@ -111,22 +112,20 @@ def _overlap(one: Line, other: Line) -> bool:
 
 def _lines(question: Question, rank: int, hit: Hit) -> list[Line]:
     passage = hit.passage
-    parents: list[tuple[int, str]] = []  # bullets above the line at hand: (indent, label)
+    pieces = _pieces(passage)
+    labels = [label(text.strip()) for text in pieces]
     found: list[Line] = []
     offset = 0
-    for text in _pieces(passage):
+    for text, above_it in zip(pieces, parents(pieces), strict=True):
         body = text.strip()
         if body:
-            indent = text.index(body)
-            parents = [parent for parent in parents if parent[0] < indent]
-            heading = (*passage.heading, *(name for _, name in parents))
+            heading = (*passage.heading, *(labels[at] for at in above_it))
             context = above(question, heading)
+            begins = offset + text.index(body)
             for start, end in _quotable(body):
                 held = content(body[start:end])
                 own = tuple(evidence(word, held) for word in question.words)
-                at = offset + indent
-                found.append(Line(rank, at + start, at + end, heading, own, context))
-            parents.append((indent, label(body)))
+                found.append(Line(rank, begins + start, begins + end, heading, own, context))
         offset += len(text) + 1
     return found
 
@@ -169,15 +168,8 @@ def _with_children(line: Line, hit: Hit) -> Line:
     rest = text[begin:].split("\n")
     if begin + len(rest[0].rstrip()) != line.end:  # sentences from within a long line
         return line
-    indent = len(rest[0]) - len(rest[0].lstrip())
-    end, offset = line.end, begin + len(rest[0]) + 1
-    for below in rest[1:]:
-        if below.strip():
-            if len(below) - len(below.lstrip()) <= indent:
-                break
-            end = offset + len(below.rstrip())
-        offset += len(below) + 1
-    return replace(line, end=end)
+    hanging = rest[: hanging_below(rest, 0)]
+    return replace(line, end=begin + len("\n".join(hanging).rstrip()))
 
 
 def _joined(lines: Sequence[Line], hits: Sequence[Hit]) -> list[Line]:

@@ -89,8 +89,16 @@ def test_the_fewest_lines_are_quoted(store: Store, notes: Path) -> None:
     assert answer.citations[0].heading == ("定例会議", "決定事項")
 
 
-def test_a_bullet_is_quoted_with_what_hangs_on_it(tmp_path: Path, encoder: BigramEncoder) -> None:
-    text = "持ち物\n\n・冬山の装備\n  ・アイゼン\n  ・ピッケル\n・食料\n"
+@pytest.mark.parametrize(
+    "text",
+    [
+        "持ち物\n\n・冬山の装備\n  ・アイゼン\n  ・ピッケル\n・食料\n",
+        "持ち物\n\n  ・冬山の装備\n\t・アイゼン\n\t・ピッケル\n  ・食料\n",  # by a tab
+    ],
+)
+def test_a_bullet_is_quoted_with_what_hangs_on_it(
+    tmp_path: Path, encoder: BigramEncoder, text: str
+) -> None:
     folder = write_notes(tmp_path / "notes", {"登山.txt": text})
     build(folder, tmp_path / "store", encoder=encoder)
     with open_store(tmp_path / "store", encoder=encoder) as store:
@@ -98,7 +106,7 @@ def test_a_bullet_is_quoted_with_what_hangs_on_it(tmp_path: Path, encoder: Bigra
     assert_literal(answer, folder)
     (citation,) = answer.citations
     assert (citation.start_line, citation.end_line) == (3, 5)
-    assert citation.quote == "冬山の装備\n  ・アイゼン\n  ・ピッケル"
+    assert citation.quote == text[text.index("冬山") : text.index("ル\n") + 1]
 
 
 def test_a_refusal_names_the_words_that_are_nowhere(store: Store) -> None:

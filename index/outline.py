@@ -1,0 +1,118 @@
+"""How a note's lines hang together: indents, bullets and the trees they make.
+
+    texts ─ read_lines ▶ Line[] ─ tree ▶ Item[]      the bullets of a list, each with those below it
+                       texts ─ hanging_below, parents   which lines hang on which, in any text
+
+The only place that knows what an indent is (columns, however it is typed) and what a bullet is.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+MAX_DEPTH = 40  # bullets or headings below one another; what is deeper becomes a neighbour
+COLUMNS = {"\t": 4, "　": 2}  # of a sign in an indent; any other has one
+BULLET = re.compile(r"[•・‣◦●○▪▫∙⁃]\s*|[-*+–]\s+|(?:\d{1,3}[.)．]|[(（]\d{1,3}[)）])\s+|[①-⑳]\s*")
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A line of a note."""
+
+    number: int  # counted from 1
+    start: int  # offset in the note, characters
+    text: str
+    content: str  # the text without spaces around it
+    indent: int  # columns
+    bullet: bool  # whether it begins with a bullet's mark
+
+    @property
+    def end(self) -> int:
+        """Offset of its end, before the line end."""
+        return self.start + len(self.text)
+
+
+@dataclass(slots=True)
+class Item:
+    """A bullet: its own lines and the bullets below it."""
+
+    lines: list[Line]
+    children: list[Item]
+
+    def all_lines(self) -> Iterator[Line]:
+        """Its own lines, then those of the bullets below it."""
+        yield from self.lines
+        for child in self.children:
+            yield from child.all_lines()
+
+
+def read_lines(texts: Sequence[str]) -> list[Line]:
+    """The lines of a note, whose texts are given without their line ends."""
+    lines: list[Line] = []
+    start = 0
+    for number, text in enumerate(texts, start=1):
+        content = text.strip()
+        bullet = BULLET.match(content) is not None
+        lines.append(Line(number, start, text, content, indent(text), bullet))
+        start += len(text) + 1
+    return lines
+
+
+def indent(text: str) -> int:
+    """How far right a line begins, in columns."""
+    opening = text[: len(text) - len(text.lstrip())]
+    return sum(COLUMNS.get(sign, 1) for sign in opening)
+
+
+def strip_bullet(text: str) -> str:
+    """A line without its bullet's mark: still an exact piece of the note."""
+    return BULLET.sub("", text, count=1) if BULLET.match(text) else text
+
+
+def tree(lines: Sequence[Line]) -> list[Item]:
+    """The bullets of a list by their indents; a line without a mark continues the last bullet."""
+    roots: list[Item] = []
+    above: list[tuple[int, Item]] = []  # the bullets above the line at hand, with their indents
+    for line in lines:
+        if not line.content or (above and not line.bullet):
+            if line.content:
+                above[-1][1].lines.append(line)
+            continue
+        item = Item([line], [])
+        while above and above[-1][0] >= line.indent:
+            above.pop()
+        del above[MAX_DEPTH:]
+        (above[-1][1].children if above else roots).append(item)
+        above.append((line.indent, item))
+    return roots
+
+
+def parents(texts: Sequence[str]) -> list[tuple[int, ...]]:
+    """For each line the numbers (from 0) of those that it hangs below, outermost first.
+
+    A line hangs below the nearest one above it that begins further left; a blank one below none.
+    """
+    found: list[tuple[int, ...]] = []
+    above: list[tuple[int, int]] = []  # (indent, number)
+    for number, text in enumerate(texts):
+        if not text.strip():
+            found.append(())
+            continue
+        while above and above[-1][0] >= indent(text):
+            above.pop()
+        found.append(tuple(at for _, at in above))
+        above.append((indent(text), number))
+    return found
+
+
+def hanging_below(texts: Sequence[str], at: int) -> int:
+    """Where what hangs below a line (its number from 0) ends: after the last line further right."""
+    own, end = indent(texts[at]), at + 1
+    for number in range(at + 1, len(texts)):
+        if texts[number].strip():
+            if indent(texts[number]) <= own:
+                break
+            end = number + 1
+    return end
