@@ -125,7 +125,7 @@ def open_writer(
 ) -> tuple[StoreWriter, tuple[str, ...]]:
     """The store of a folder, whole, and what was mended; empty if it is new or to be rebuilt.
 
-    A damaged one is set aside and made anew; those of its vectors that are whole serve again.
+    A damaged one is set aside and made anew.
 
     Raises:
         StoreMismatch: it belongs to another folder.
@@ -144,7 +144,6 @@ def open_writer(
         with refused_writes(store):
             kept = set_aside(store / FILE_NAME)
         opened = _opened(folder, store, encoder, rebuild)
-        opened.adopt_vectors(kept)
         return opened, (f"{damage}\n壊れたファイルは {kept.name} として残しました。",)
     finally:
         lock.release()
@@ -253,7 +252,6 @@ def encode(
         stopped: asked between two commits.
     """
     model = encoder.fingerprint if encoder else configured_model()
-    store.end_former()  # what was still to encode may be gone
     total = store.counts()
     if not total.passages or (total.encoded == total.passages and store.model == model):
         return 0, ()
@@ -270,11 +268,10 @@ def encode(
     try:
         remarks: tuple[str, ...] = ()
         if difference := store.use_encoder(encoder, model):
-            meanwhile = "それまでは前のベクトルで答えます。" if store.former_name else ""
             remarks = (
-                f"モデルが変わったので、ベクトルを作り直します: {difference}。{meanwhile}\n"
-                f"(Another model: all passages are encoded again"
-                f"{', the former vectors answer until then' if meanwhile else ''}.)",
+                f"モデルが変わったので、ベクトルを作り直します: {difference}。"
+                f"それまでは言葉で答えます。\n"
+                f"(Another model: all passages are encoded again; words answer until then.)",
             )
         deadline = time.monotonic() + seconds
         encoded = 0
@@ -534,7 +531,6 @@ def _text_batches(store: StoreWriter) -> Iterator[tuple[list[bytes], list[str]]]
     was saved just now goes first.
     """
     while True:
-        store.end_former()  # counting takes 0.1 s for 40,000: not at every batch
         if not (missing := store.without_vector(TEXTS_A_ROUND)):
             return
         generation = store.generation

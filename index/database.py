@@ -80,17 +80,6 @@ CREATE TABLE skipped (
     read_ns INTEGER NOT NULL
 ) WITHOUT ROWID;
 """
-# While another model takes over: by which vectors the passages are still found. Dropped at its end.
-FORMER_TABLE = """
-CREATE TABLE former (
-    id INTEGER PRIMARY KEY REFERENCES passages(id) ON DELETE CASCADE,
-    vector_key BLOB NOT NULL,
-    generation INTEGER NOT NULL             -- the passage's
-)
-"""
-_TABLE_NAMES = (
-    *("former", "passages", "notes", "vectors", "removed", "skipped", "commits", "meta"),
-)
 CHECKED = {  # the columns that each table's checksum is of
     "notes": "path, name, title, sha256, size, mtime_ns, read_ns, encoding, date, tags, cut",
     "passages": "path, start_line, end_line, heading, text, start, page, context, words,"
@@ -163,8 +152,12 @@ class Database:
     def clear(self, facts: Mapping[str, str]) -> None:
         """Forget everything, in one transaction; whoever has the file open sees it empty."""
         with self._changing() as db:
-            for table in _TABLE_NAMES:
-                db.execute(f"DROP TABLE IF EXISTS {table}")
+            tables = db.execute(
+                "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'"
+            ).fetchall()
+            db.execute("PRAGMA defer_foreign_keys=ON")  # they are dropped in any order
+            for (table,) in tables:
+                db.execute(f'DROP TABLE "{table}"')
             _create_tables(db, facts)
 
     def check(self) -> None:

@@ -53,11 +53,7 @@ def _copies(store: Store) -> Iterator[Finding]:
     counts = store.counts()
     missing = counts.passages - counts.encoded
     if missing:
-        said = (
-            f"新しいモデルのベクトルのない箇所 {missing:,} (not encoded by the new model yet)"
-            if store.former_name
-            else f"ベクトルのない箇所 {missing:,} (without vector: found by words only)"
-        )
+        said = f"ベクトルのない箇所 {missing:,} (without vector: found by words only)"
         yield Finding("意味検索 (vectors)", False, said, MEND)
 
 

@@ -5,20 +5,17 @@ The default model runs in onnx_encoder.py, any other in sentence_encoder.py.
 
 from __future__ import annotations
 
-import json
 import shutil
 import threading
-import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
-from weakref import WeakValueDictionary
 
 from index.errors import ModelUnavailable
 from index.onnx_encoder import OnnxEncoder, default_fingerprint
 from index.prompts import prompts_of
 from index.sentence_encoder import SentenceTransformerEncoder, open_model, weights_fingerprint
-from index.settings import DEFAULT_MODEL, cache_folder, model_name
+from index.settings import DEFAULT_MODEL, model_name
 
 if TYPE_CHECKING:
     import numpy as np
@@ -130,84 +127,3 @@ def _load(name: str) -> Encoder:
     model = open_model(name)
     prompts = prompts_of(model, name)
     return SentenceTransformerEncoder(model, name, weights_fingerprint(model, prompts), prompts)
-
-
-# ── a model that is no longer the configured one ──────────────────────────────────────────────────
-
-_formers: WeakValueDictionary[str, Encoder] = WeakValueDictionary()  # in memory while one answers
-_lost: dict[str, ModelUnavailable] = {}
-_reopening = threading.Lock()  # its own: questions to the configured model go on meanwhile
-
-
-def former_encoder(name: str, fingerprint: str) -> Encoder:
-    """The encoder that made a store's vectors, from what is left of it on this machine.
-
-    Nothing is downloaded. It is kept in memory as long as somebody holds it; what could not be
-    loaded is not tried again in this process.
-
-    Args:
-        name: what it called itself: its name or folder, or the unpacked default model's.
-        fingerprint: what it has to have.
-
-    Raises:
-        ModelUnavailable: it is not there any more, or is another one now.
-    """
-    with _reopening:
-        if fingerprint in _lost:
-            raise _lost[fingerprint]
-        encoder = _formers.get(fingerprint)
-        if encoder is None:
-            try:
-                encoder = _formers[fingerprint] = _former(name, fingerprint)
-            except Exception as error:  # the libraries raise whatever their parts do
-                _lost[fingerprint] = ModelUnavailable(
-                    f"索引のベクトルを作ったモデル {name} が読めません。`python -m index` が"
-                    f"今のモデルで作り直すまで、言葉だけで探します。: {error}\n"
-                    f"(The model of the stored vectors cannot be loaded; answers use keywords only "
-                    f"until that command has encoded all passages with the present one.)"
-                )
-                raise _lost[fingerprint] from error
-        return encoder
-
-
-def former_ready(fingerprint: str) -> bool:
-    """Whether `former_encoder` would answer at once."""
-    return fingerprint in _formers
-
-
-def former_failed(fingerprint: str) -> bool:
-    """Whether it could not be loaded in this process."""
-    return fingerprint in _lost
-
-
-def _former(name: str, fingerprint: str) -> Encoder:
-    if name == DEFAULT_MODEL.name and default_fingerprint(DEFAULT_MODEL) == fingerprint:
-        return OnnxEncoder(DEFAULT_MODEL)
-    folder = cache_folder() / "models" / name
-    if not folder.is_dir():
-        folder = Path(name).expanduser()
-    if not folder.is_dir():
-        from huggingface_hub import snapshot_download
-
-        of_hub = name if "/" in name else f"sentence-transformers/{name}"
-        folder = Path(snapshot_download(of_hub, local_files_only=True))
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of the libraries' own; a failure still raises
-        from sentence_transformers import SentenceTransformer
-        from transformers.utils import logging
-
-        logging.disable_progress_bar()  # type: ignore[no-untyped-call]
-        model = SentenceTransformer(str(folder), local_files_only=True)
-    prompts = prompts_of(model, name)
-    if fingerprint not in (_undefault_fingerprint(folder), weights_fingerprint(model, prompts)):
-        raise ValueError("its weights or prefixes are others now")
-    return SentenceTransformerEncoder(model, name, fingerprint, prompts)
-
-
-def _undefault_fingerprint(folder: Path) -> str:
-    """What versions 0.x gave an unpacked default model; empty for any other folder."""
-    try:
-        manifest = json.loads((folder / "kikigaki.json").read_bytes())
-        return f"{manifest['source'][:12]}-{manifest['unpacker']}"
-    except (OSError, ValueError, KeyError):
-        return ""

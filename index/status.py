@@ -10,7 +10,7 @@ from filelock import FileLock, Timeout
 
 from index.build import differences
 from index.errors import NotesError
-from index.store import Counts, Store
+from index.store import Store
 
 PARTS = {"store.sqlite3*": "SQLite", "keywords*/**/*": "keywords", "vectors.faiss*": "vectors"}
 
@@ -35,23 +35,13 @@ def status_lines(store: Store) -> Iterator[tuple[str, str]]:
     if store.changed:
         yield "最後の更新 (last update)", _age(time.time() - store.changed)
     yield "フォルダとの差 (against the folder)", _difference(store)
-    yield "モデル (model)", _model(store, counts)
+    yield "モデル (model)", store.encoder_name or "なし (none yet)"
     if difference := store.version_difference():
         yield "版 (version)", f"別の版: {difference} → python -m index"
     encodings = ", ".join(f"{name} {count:,}" for name, count in store.encodings().items())
     yield "文字コード (encodings)", encodings or "–"
     at_work = [name for name in ("writer", "encoding") if _held(store.folder / f"{name}.lock")]
     yield "作業中のプロセス (at work)", ", ".join(at_work) or "なし (none)"
-
-
-def _model(store: Store, counts: Counts) -> str:
-    name = store.encoder_name or "なし (none yet)"
-    if former := store.former_name:
-        name += (
-            f": ベクトルを作り直し中 {counts.encoded:,}/{counts.passages:,}。それまでは {former} "
-            f"のもので答えます (vectors are being made; {former}'s answer until then)"
-        )
-    return name
 
 
 def _difference(store: Store) -> str:

@@ -2,7 +2,7 @@
 
 SQLite is the truth. Every committed update raises the generation; keyword and vector indexes are
 copies that catch up with it, in whichever process notices first. A reader waits for no writer and
-never sees half a note. While the vectors of another model are made, the former ones answer.
+never sees half a note. While the vectors of another model are made, words answer.
 
     folder/kikigaki-store.txt   says whose folder this is
     folder/store.sqlite3        the truth (WAL)
@@ -18,7 +18,7 @@ import os
 import sqlite3
 import threading
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, NamedTuple
@@ -38,15 +38,10 @@ from index.database import (
 )
 from index.encoder import (
     Encoder,
-    configured_model,
-    encoder_failed,
     encoder_ready,
-    former_encoder,
-    former_failed,
-    former_ready,
     load_encoder,
 )
-from index.errors import ModelUnavailable, StoreError, StoreMismatch
+from index.errors import StoreError, StoreMismatch
 from index.filters import Filter
 from index.folder import NoteFile, Skipped
 from index.keywords import KeywordIndex, KeywordRow
@@ -80,15 +75,6 @@ class Counts(NamedTuple):
     notes: int
     passages: int
     encoded: int  # passages that have their vector, of the newest encoder
-
-
-class Answering(NamedTuple):
-    """Whose vectors questions are answered from."""
-
-    encoder: str  # its fingerprint; empty before the first
-    name: str
-    dim: int
-    table: str  # where the passages' vector_key of it stand: in passages, or in former
 
 
 class QuestionVector(NamedTuple):
@@ -172,7 +158,6 @@ class Store:
         self.followed = False  # true: someone keeps it current, so a question need not look
         self.behind = ""  # what the last look before a question could not mend, for the reader
         self.encoder = encoder  # what questions are encoded with; loaded when first needed
-        self._former: Encoder | None = None  # held while the vectors here are still its own
         self._counted: tuple[Commit, Counts] | None = None  # counts of one state
         self._allowed: tuple[Commit, Filter, list[int]] | None = None  # passages of one filter
         self._lock = threading.RLock()
@@ -230,31 +215,6 @@ class Store:
     def encoder_name(self) -> str:
         """The encoder that makes the vectors, as it calls itself; empty before the first."""
         return self._db.meta("encoder_name")
-
-    @property
-    def former_name(self) -> str:
-        """The encoder that answers while that one is not done; empty when none has to, or can."""
-        answers = self._answers()
-        return answers.name if answers.table == "former" else ""
-
-    def model_failed(self) -> bool:
-        """Whether what a question has to be encoded with could not be loaded in this process."""
-        answers = self._answers()
-        return encoder_failed() or (former_failed(answers.encoder) and not self._is_of(answers))
-
-    def _answers(self) -> Answering:
-        with self._db.snapshot() as db:
-            return self._answers_of(db)
-
-    def _answers_of(self, db: sqlite3.Connection) -> Answering:
-        """Whose vectors answer in this process: without the former model, the newest there are."""
-        former = answering(db)
-        lost = former_failed(former.encoder) and not self._is_of(former)
-        return newest(db) if lost else former
-
-    def _is_of(self, answers: Answering) -> bool:
-        """Whether the encoder at hand is the one that the vectors are of."""
-        return self.encoder is not None and self.encoder.fingerprint == answers.encoder
 
     def version_difference(self) -> str:
         """What another version of kikigaki cut differently here; empty when nothing."""
@@ -410,7 +370,7 @@ class Store:
             with self._db.snapshot() as db:
                 rows = {row_id for (row_id,) in db.execute("SELECT id FROM passages")}
                 with_vector = db.execute(
-                    f"SELECT id FROM {self._answers_of(db).table} JOIN vectors ON vector_key = key"
+                    "SELECT id FROM passages JOIN vectors ON vector_key = key"
                 ).fetchall()
             return {
                 "keywords": len(rows ^ self._keywords.ids()),
@@ -419,8 +379,8 @@ class Store:
 
     def unused_vectors(self) -> int:
         """How many vectors are kept though no passage refers to them; see `StoreWriter.tidy`."""
-        with self._db.snapshot() as db:
-            (count,) = db.execute(f"SELECT count(*) FROM vectors WHERE {unused(db)}").fetchone()
+        with self._db.reading() as db:
+            (count,) = db.execute(f"SELECT count(*) FROM vectors WHERE {UNUSED}").fetchone()
         return int(count)
 
     def passages_of(self, path: str) -> list[Passage]:
@@ -493,52 +453,21 @@ class Store:
     def question_vector(self, question: str) -> QuestionVector | None:
         """A question's vector, for the searches above.
 
-        None while nothing is encoded yet, or while the model loads and `wait_for_encoder` is off.
+        None while nothing is encoded yet, while the vectors here are another model's, and while the
+        model loads and `wait_for_encoder` is off.
 
         Raises:
-            ModelUnavailable: the model that the vectors are of cannot be loaded.
+            ModelUnavailable: the model cannot be loaded.
         """
-        answers = self._answers()
-        if not answers.encoder or (answers.table == "passages" and not self.counts().encoded):
+        if not self.counts().encoded:
             return None
-        try:
-            encoder = self._encoder_of(answers)
-        except ModelUnavailable:
-            if answers.table == "former":
-                return self.question_vector(question)  # the newest answer, as far as they are made
-            raise
-        if encoder is None:
-            return None
-        return QuestionVector(answers.encoder, encoder.encode_questions([question])[0])
-
-    @contextmanager
-    def holding_former(self) -> Iterator[None]:
-        """Keep the encoder that the vectors are of in memory, if it is not the configured one.
-
-        So no question waits for it, whichever Store of this process is asked.
-        """
-        answers = self._answers()
-        other = self.model != configured_model() and self.counts().encoded
-        if (other or answers.table == "former") and not self._is_of(answers):
-            with suppress(ModelUnavailable):  # whoever asks is told
-                self._former = former_encoder(answers.name, answers.encoder)
-        try:
-            yield
-        finally:
-            self._former = None
-
-    def _encoder_of(self, answers: Answering) -> Encoder | None:
-        """The encoder that made the vectors; None while it loads and none is to be waited for."""
-        wait = self.wait_for_encoder
-        if self.encoder is None and (encoder_ready() or (wait and answers.table == "passages")):
+        if self.encoder is None and (self.wait_for_encoder or encoder_ready()):
             self.encoder = load_encoder()
-        if self._is_of(answers):
-            self._former = None
-            return self.encoder
-        if not wait and not former_ready(answers.encoder):
+        if self.encoder is None or self.encoder.fingerprint != self._db.meta("encoder"):
             return None
-        self._former = former_encoder(answers.name, answers.encoder)
-        return self._former
+        return QuestionVector(
+            self.encoder.fingerprint, self.encoder.encode_questions([question])[0]
+        )
 
     # ── the copies ────────────────────────────────────────────────────────────────────────────
 
@@ -595,7 +524,7 @@ class Store:
         """Bring the vector index to the store's state; whose vectors it holds, empty: nobody's."""
         with self._db.snapshot() as db:
             now = newest_commit(db)
-            encoder, _, dim, table = self._answers_of(db)
+            encoder, dim = get_meta(db, "encoder"), int(get_meta(db, "dim") or 0)
             if not encoder:
                 return ""
             held = self._vectors.stamp
@@ -609,8 +538,8 @@ class Store:
                 self._vectors.reset(now.store, encoder, dim)
             removed = _removed_since(db, since)
             rows = db.execute(
-                f"SELECT id, key, vector, vectors.checksum FROM {table} JOIN vectors"
-                f" ON vector_key = key WHERE {table}.generation > ? OR vectors.generation > ?",
+                "SELECT id, key, vector, vectors.checksum FROM passages JOIN vectors"
+                " ON vector_key = key WHERE passages.generation > ? OR vectors.generation > ?",
                 (since, since),
             ).fetchall()
         for row_id, key, vector, expected in rows:
@@ -672,26 +601,7 @@ def context_of(title: str, passage: Passage) -> str:
     return " › ".join(titles)
 
 
-def answering(db: sqlite3.Connection) -> Answering:
-    """Whose vectors answer: the former ones until the newest are as many."""
-    if not (former := get_meta(db, "former_encoder")):
-        return newest(db)
-    name, dim = get_meta(db, "former_encoder_name"), int(get_meta(db, "former_dim"))
-    return Answering(former, name, dim, "former")
-
-
-def newest(db: sqlite3.Connection) -> Answering:
-    """The vectors that are made now, few or all."""
-    name, dim = get_meta(db, "encoder_name"), int(get_meta(db, "dim") or 0)
-    return Answering(get_meta(db, "encoder"), name, dim, "passages")
-
-
-def unused(db: sqlite3.Connection) -> str:
-    """The condition, on vectors, of those that no passage refers to."""
-    condition = "key NOT IN (SELECT vector_key FROM passages)"
-    if answering(db).table == "former":
-        condition += " AND key NOT IN (SELECT vector_key FROM former)"
-    return condition
+UNUSED = "key NOT IN (SELECT vector_key FROM passages)"  # of vectors: no passage refers to them
 
 
 def encoder_text(title: str, passage: Passage) -> str:

@@ -335,8 +335,7 @@ class Follower:
             self._encoding = True
             started = time.monotonic()
             try:
-                with writer.holding_former():
-                    encoded, remarks = encode(writer, self._encoder, stopped=self._no_longer)
+                encoded, remarks = encode(writer, self._encoder, stopped=self._no_longer)
                 counts = writer.counts()
                 self._missing_remark = "\n".join(
                     remarks if counts.encoded < counts.passages else ()

@@ -9,10 +9,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-import shutil
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import closing
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
@@ -20,7 +19,6 @@ import numpy as np
 from filelock import FileLock
 
 from index.database import (
-    FORMER_TABLE,
     SCHEMA,
     Database,
     checksum,
@@ -39,14 +37,12 @@ from index.store import (
     FILE_NAME,
     MARKER,
     MARKER_TEXT,
-    Answering,
+    UNUSED,
     Store,
-    answering,
     context_of,
     of_another_folder,
     refused_writes,
     searched_text,
-    unused,
     versions,
 )
 from index.tokens import tokenize
@@ -56,8 +52,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 UNSAVED_SHARE = 0.1  # of the vectors; below it the file on disk is worth loading and catching up
-PAGE = 4_096  # bytes; SQLite's, for a file it makes itself
-LAST_ROW = 1 << 40  # of vectors; far above any that a store will hold
 UNSAVED_FEW = 1_000  # vectors; read from SQLite in milliseconds
 
 
@@ -130,7 +124,7 @@ class StoreWriter(Store):
     def use_encoder(self, encoder: Encoder, model: str) -> str:
         """Make this the encoder of the store; what differed from before, empty when nothing.
 
-        The vectors that answered so far go on answering, until as many of this encoder's are made.
+        All passages are then to be encoded by it; what another made is forgotten.
         """
         self.encoder = encoder
         before = self._db.meta("encoder")
@@ -142,12 +136,6 @@ class StoreWriter(Store):
             return ""
         difference = f"{self.encoder_name} → {encoder.name}" if before else ""
         with self._db.transaction() as db:
-            former = answering(db)
-            if former.encoder == encoder.fingerprint:  # back to it, before the other was done
-                _drop_former(db)
-                difference = ""  # its vectors are here
-            elif former.table == "passages" and former.encoder:
-                _keep_as_former(db, former)
             set_meta(db, "model", model)
             set_meta(db, "encoder", encoder.fingerprint)
             set_meta(db, "encoder_name", encoder.name)
@@ -157,9 +145,7 @@ class StoreWriter(Store):
                 "UPDATE passages SET vector_key = ? WHERE id = ?",
                 [(_vector_key(encoder.fingerprint, context, text), i) for i, context, text in rows],
             )
-            if before:  # else they may be adopted ones
-                _end_former(db)
-                db.execute(f"DELETE FROM vectors WHERE {unused(db)}")
+            db.execute(f"DELETE FROM vectors WHERE {UNUSED}")
             new_commit(db)
         return difference
 
@@ -204,17 +190,6 @@ class StoreWriter(Store):
                     [
                         (*row, digest, _vector_key(encoder, row[7], row[4]), generation)
                         for row, digest in zip(cut, checksums, strict=True)
-                    ],
-                )
-            if former := get_meta(db, "former_encoder"):  # what was moved is still found by it
-                added = db.execute(
-                    "SELECT id, context, text FROM passages WHERE generation = ?", (generation,)
-                ).fetchall()
-                db.executemany(
-                    "INSERT INTO former VALUES (?, ?, ?)",
-                    [
-                        (i, _vector_key(former, context, text), generation)
-                        for i, context, text in added
                     ],
                 )
             for file, when in touched:
@@ -286,37 +261,6 @@ class StoreWriter(Store):
             )
         return generation
 
-    def end_former(self) -> None:
-        """Turn to the newest encoder's vectors once they are as many as the former's."""
-        if self._db.meta("former_encoder"):
-            with self._db.transaction() as db:
-                if _end_former(db):
-                    new_commit(db)
-
-    def adopt_vectors(self, damaged: Path) -> None:
-        """Take over the vectors of a damaged SQLite file, those that are whole.
-
-        The notes are there to be read again, but encoding them would take hours. What the passages
-        here will need is known by its key, which the text and the encoder decide.
-        """
-        if not self._adopt_from(damaged):
-            with refused_writes(self.folder), _with_another_first_page(damaged) as copy:
-                self._adopt_from(copy)
-
-    def _adopt_from(self, path: Path) -> int:
-        """How many were taken over from a file."""
-        try:
-            old = sqlite3.connect(path)
-        except sqlite3.Error:
-            return 0
-        with closing(old), self._db.transaction() as db:
-            generation = new_commit(db)
-            adopted: int = db.executemany(
-                "INSERT OR IGNORE INTO vectors VALUES (?, ?, ?, ?)",
-                ((*row, generation) for row in _whole_vectors(old)),
-            ).rowcount
-        return max(adopted, 0)
-
     def tidy(self) -> None:
         """Forget vectors of no use, and save the vector index when much of it is not yet.
 
@@ -325,7 +269,7 @@ class StoreWriter(Store):
         """
         if self.unused_vectors() > self.counts().passages + UNSAVED_FEW:
             with self._db.transaction() as db:
-                db.execute(f"DELETE FROM vectors WHERE {unused(db)}")
+                db.execute(f"DELETE FROM vectors WHERE {UNUSED}")
         with self._lock, refused_writes(self.folder), self._cache_lock:
             if not self._catch_up_vectors():
                 return
@@ -337,81 +281,6 @@ class StoreWriter(Store):
         """Let go of the vector index in memory; it is loaded again when needed."""
         with self._lock:
             self._vectors = VectorIndex(self._vectors.path)
-
-
-def _keep_as_former(db: sqlite3.Connection, former: Answering) -> None:
-    """Let the passages be found by the vectors they have, whatever becomes of their vector_key."""
-    db.execute(FORMER_TABLE)
-    db.execute("INSERT INTO former SELECT id, vector_key, generation FROM passages")
-    set_meta(db, "former_encoder", former.encoder)
-    set_meta(db, "former_encoder_name", former.name)
-    set_meta(db, "former_dim", str(former.dim))
-
-
-def _end_former(db: sqlite3.Connection) -> bool:
-    """Turn to the newest encoder's vectors once they are as many as the former's, and forget these.
-
-    Not only once all are made: where the former's are few, they do not keep the rest waiting.
-    """
-    if answering(db).table != "former":
-        return False
-    (former,), (newest,) = (
-        db.execute(f"SELECT count(*) FROM {table} JOIN vectors ON vector_key = key").fetchone()
-        for table in ("former", "passages")
-    )
-    if newest < former:
-        return False
-    _drop_former(db)
-    db.execute(f"DELETE FROM vectors WHERE {unused(db)}")
-    return True
-
-
-def _drop_former(db: sqlite3.Connection) -> None:
-    db.execute("DROP TABLE former")
-    db.execute("DELETE FROM meta WHERE key LIKE 'former%'")
-
-
-@contextmanager
-def _with_another_first_page(damaged: Path) -> Iterator[Path]:
-    """A copy of a SQLite file that cannot be opened, with the first page of an empty store.
-
-    That page says what the file is and where each table begins, which is the same in both.
-    """
-    empty, copy = (damaged.with_name(f"{damaged.name}.{part}") for part in ("empty", "copy"))
-    try:
-        Database(empty, facts=versions()).close()
-        page = bytearray(empty.read_bytes()[:PAGE])
-        page[28:32] = (damaged.stat().st_size // PAGE).to_bytes(4, "big")  # how many there are
-        with damaged.open("rb") as source, open_new(copy) as stream:
-            shutil.copyfileobj(source, stream)
-            stream.seek(0)
-            stream.write(page)
-        yield copy
-    finally:
-        for left in damaged.parent.glob(f"{damaged.name}.*"):
-            left.unlink()
-
-
-def _whole_vectors(db: sqlite3.Connection) -> Iterator[tuple[bytes, bytes, int]]:
-    """(key, vector, checksum) of each that is as it was written; broken pages are leapt over."""
-    db.text_factory = bytes
-    at, leap = 0, 1
-    while at < LAST_ROW:
-        try:
-            for row_id, *row in db.execute(
-                "SELECT rowid, key, vector, checksum FROM vectors NOT INDEXED WHERE rowid > ?",
-                (at,),
-            ):
-                if row_id <= at:  # a page stands in another's place: do not go round in circles
-                    raise sqlite3.DatabaseError("rows out of order")
-                at, leap = row_id, 1
-                if all(isinstance(value, bytes) for value in row[:2]) and (
-                    checksum(*row[:2]) == row[2]
-                ):
-                    yield row[0], row[1], row[2]
-            return
-        except sqlite3.Error:
-            at, leap = at + leap, leap * 2
 
 
 _NoteRow = tuple[str, str, str, str, int, int, int, str, str, str, int]

@@ -11,6 +11,7 @@ import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
+from index.encoder import encoder_failed
 from index.filters import Filter
 from index.store import Store
 from index.tokens import normalize
@@ -177,12 +178,7 @@ def _notice(
         )
     counts = store.counts()
     encoded = f"{counts.encoded:,}/{counts.passages:,}"
-    if store.former_name and any(hit.meaning is not None for hit in hits):
-        notices.append(
-            f"意味検索を新しいモデルに替えています {encoded}。それまでは前のモデルで探します "
-            f"(vectors of another model are being made; the former ones answer)"
-        )
-    elif hits and all(hit.meaning is None for hit in hits) and store.model_failed():
+    if hits and all(hit.meaning is None for hit in hits) and encoder_failed():
         notices.append(
             "モデルを読めないので、言葉だけで探しました (no model: searched by words only)"
         )

@@ -61,7 +61,6 @@ class Status:
     error: str = ""  # what is wrong, for the reader; empty when nothing
     model: str = ""  # what the vectors come from, as it calls itself; empty before the first
     changed: float = 0.0  # when the store was last written, in seconds since 1970
-    former: str = ""  # the model that answers while that one's vectors are made; else empty
 
 
 class Desk:
@@ -255,12 +254,12 @@ class Desk:
         try:
             store = self._store(wait=False)
             counts, skipped = store.counts(), tuple(store.skipped())
-            model, changed, former = store.encoder_name, store.changed, store.former_name
+            model, changed = store.encoder_name, store.changed
         except NotesError as error:
             said = following.error or ("" if following.busy else str(error))
             return Status(following=following, error=_lines(said, following.broke_off))
         said = _lines(following.error, following.broke_off)
-        return Status(*counts, skipped, following, said, model, changed, former)
+        return Status(*counts, skipped, following, said, model, changed)
 
     def newest(self, limit: int) -> list[ListedNote]:
         """Up to limit indexed notes, the latest first; none while there is no store."""

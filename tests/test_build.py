@@ -165,9 +165,9 @@ def test_each_damaged_part_is_made_again(
 def test_another_model_encodes_again_and_says_so(notes: Path, store_folder: Path) -> None:
     build(notes, store_folder, encoder=BigramEncoder("former"))
     other = BigramEncoder("other", dim=64)
-    with open_store(store_folder, encoder=other) as store:  # nobody has the former one any more
+    with open_store(store_folder, encoder=other) as store:  # of another model
         assert retrieve("カレー", store)[0].meaning is None
-        assert "モデルを読めない" in ask("カレーの作り方は？", store).notice
+        assert "言葉だけで探しました" in ask("カレーの作り方は？", store).notice
     report = build(notes, store_folder, encoder=other)
     assert (report.added, report.changed, report.encoded) == (0, 0, report.passages)
     assert any("former → other" in remark for remark in report.remarks)

@@ -553,22 +553,6 @@ def test_each_file_may_be_damaged(
                 assert any("壊れ" in remark for remark in report.remarks), case
 
 
-def test_vectors_of_a_damaged_file_serve_again(tmp_path: Path, few: Undisturbed) -> None:
-    notes, store, encoder = few.old.with_name("notes"), tmp_path / "store", BigramEncoder()
-    put(few.new, notes)
-    for place, share in ((0.0, 0.0), (0.5, 0.3)):  # the first page; one in the middle
-        put(few.new_store, store)
-        content = bytearray((store / FILE_NAME).read_bytes())
-        at = int(place * len(content)) // 4_096 * 4_096
-        content[at : at + 4_096] = bytes(4_096)
-        (store / FILE_NAME).write_bytes(content)
-        encoder.encoded.clear()
-        report = build(notes, store, encoder=encoder)
-        assert any("壊れ" in remark for remark in report.remarks)
-        assert state(store) == few.new_state
-        assert len(encoder.encoded) <= share * report.passages
-
-
 def test_what_is_damaged_is_not_sealed_as_right(tmp_path: Path, few: Undisturbed) -> None:
     """A change of the store writes checksums anew: of what it did not write, none."""
     notes, store = few.old.with_name("notes"), tmp_path / "store"

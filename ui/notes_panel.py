@@ -91,11 +91,6 @@ def _doing(status: Status) -> str:
         )
     if following.rebuilding:
         return REBUILDING
-    if status.former:
-        return both(
-            f"意味検索のモデルを交換中 {encoded}、今は前のモデルで検索",
-            f"changing the model for search by meaning {encoded}, the former one answers",
-        )
     if status.encoded < status.passages:
         return both(f"意味検索の準備中 {encoded}", f"preparing search by meaning {encoded}")
     if following.busy:  # the model is loading
