@@ -101,9 +101,9 @@ def variants() -> Iterator[tuple[str, AbstractContextManager[Any], Search]]:
     yield "– without parts and sounds", patch("index.keywords.WEAKER_TERMS", 0.0), _bare_words
     yield "– without slips", patch("index.keywords.SLIP_WEIGHT", 0.0), _used
     yield "– with question endings", patch("qa.question.ENDING", re.compile(r"(?!)")), _used
-    for feature in ranking.FEATURES:
-        off = patch.dict(ranking.WEIGHTS, {feature: 0.0})
-        yield f"– ranked without {feature}", off, _used
+    for sign in ranking.WEIGHTS:
+        off = patch.dict(ranking.WEIGHTS, {sign: 0.0})
+        yield f"– ranked without {sign}", off, _used
 
 
 def measure(store: Store, rows: Sequence[dict[str, Any]], find: Search) -> list[str]:

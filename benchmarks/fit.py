@@ -1,17 +1,17 @@
 """python -m benchmarks.fit WHAT FOLDER...: fit the weights that qa/ carries, or judge them.
 
     words       writes qa/question_words.tsv: question words that answering passages often lack
-    ranking     prints WEIGHTS of qa/ranking.py
-    reader      prints WEIGHT of qa/rerank.py and what each SETTLED would cost, then goes on as
-                `confidence` does
-    confidence  prints the weights of qa/confidence.py; after the ranking's are in place
+    ranking     writes the weights of qa/ranking.py
+    reader      writes the weight of qa/rerank.py, shows what each SETTLED would cost, then goes on
+                as `confidence` does
+    confidence  writes the weights of qa/confidence.py; after the ranking's are in place
     report      judges the present weights, fits none
 
 A FOLDER comes from `python -m benchmarks.jaquad`. Each question is asked of all notes, then of all
 but the paragraph that answers it (its sister paragraphs stay: the hard case), then of all but the
 whole note (what a folder does not cover). Fit on JaQuAD train, report on dev; never fit on dev.
 Weights for the reader and the encoder are fitted on the articles that neither was trained on:
-`python -m benchmarks.jaquad …/train FOLDER --last 3`.
+`python -m benchmarks.jaquad …/train FOLDER --last 3`. Weights are written to qa/fitted.json.
 """
 
 from __future__ import annotations
@@ -40,14 +40,13 @@ from index.passages import Passage, split
 from index.store import Store, open_store
 from index.terminal import whole_number
 from qa import rerank
-from qa.answer import ANSWERS_FROM
-from qa.confidence import FEATURES, confidence, features
+from qa.confidence import ANSWERS_FROM, Grounds, confidence, grounds
 from qa.evidence import read
-from qa.hit import Finding, Hit
+from qa.fitted import FILE, write_fitted
+from qa.hit import Finding, Hit, Signs
 from qa.measures import auroc
 from qa.question import Question, read_question
 from qa.questions import read_questions
-from qa.ranking import FEATURES as RANKING
 from qa.ranking import RANKED, rank
 from qa.reader import Reader, load_reader
 from qa.rerank import FIRST, look, weigh
@@ -77,6 +76,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--questions", type=whole_number, help="of each folder, a random part (seed 0)"
     )
+    parser.add_argument("--out", type=Path, default=FILE, help="instead of qa/fitted.json")
     parser.add_argument("--diagram", type=Path, help="report: write a reliability diagram (SVG)")
     options = parser.parse_args(argv)
     if options.what == "words":
@@ -85,17 +85,18 @@ def main(argv: Sequence[str] | None = None) -> int:
     cases = [case for folder in options.folders for case in ask_all(folder, options.questions)]
     print(f"{len(cases)} questions")
     if options.what == "ranking":
-        print("WEIGHTS =", fit_ranking(cases))
+        write_fitted("ranking", {"weights": fit_ranking(cases)}, options.out)
     elif options.what in ("reader", "confidence"):
         if options.what == "reader":
             rerank.WEIGHT = fit_reader(cases)
-            print("WEIGHT =", rerank.WEIGHT)
+            write_fitted("reader", {"weight": rerank.WEIGHT}, options.out)
             report_settled(cases)
-        for reader in (True, False):
-            for vectors in (True, False):
-                fitted = fit_confidence(cases, reader=reader, vectors=vectors)
-                print(f"({reader}, {vectors}): {fitted},")
-                print("   #", dict(zip(FEATURES, fitted[1], strict=True)))
+        models = [
+            fit_confidence(cases, reader=reader, vectors=vectors)
+            for reader in (True, False)
+            for vectors in (True, False)
+        ]
+        write_fitted("confidence", {"models": models}, options.out)
     else:
         report(cases, options.diagram)
     return 0
@@ -215,7 +216,7 @@ def fit_ranking(cases: Sequence[Case]) -> dict[str, float]:
     groups = [_ranking_group(case) for case in cases]
     groups = [(values, right) for values, right in groups if right.any()]
     scale = np.vstack([values - values.mean(0) for values, _ in groups]).std(0)
-    values = np.zeros((len(groups), RANKED, len(RANKING)))
+    values = np.zeros((len(groups), RANKED, len(Signs._fields)))
     there = np.zeros((len(groups), RANKED))
     right = np.zeros((len(groups), RANKED))
     for at, (of_case, answering) in enumerate(groups):
@@ -234,13 +235,13 @@ def fit_ranking(cases: Sequence[Case]) -> dict[str, float]:
             np.einsum("qh,qhf->f", slope, values) + penalty * weights,
         )
 
-    fitted = minimize(loss, np.zeros(len(RANKING)), jac=True, method="L-BFGS-B").x / scale
-    return dict(zip(RANKING, map(float, fitted.round(2)), strict=True))
+    fitted = minimize(loss, np.zeros(len(Signs._fields)), jac=True, method="L-BFGS-B").x / scale
+    return dict(zip(Signs._fields, map(float, fitted.round(2)), strict=True))
 
 
 def _ranking_group(case: Case) -> tuple[Array, NDArray[np.bool_]]:
     hits = rank(case.question, case.found[:RANKED])
-    values = np.array([hit.features for hit in hits]).reshape(len(hits), len(RANKING))
+    values = np.array([hit.signs for hit in hits]).reshape(len(hits), len(Signs._fields))
     return values, np.array([case.answers(hit) for hit in hits], dtype=bool)
 
 
@@ -305,9 +306,7 @@ def _letters(text: str) -> str:
     return "".join(filter(str.isalnum, text))
 
 
-def fit_confidence(
-    cases: Sequence[Case], *, reader: bool, vectors: bool
-) -> tuple[float, tuple[float, ...]]:
+def fit_confidence(cases: Sequence[Case], *, reader: bool, vectors: bool) -> dict[str, Any]:
     """Intercept and weights of a logistic regression: does the best hit answer?
 
     A question asked of all notes counts as much as both of its askings without the answer.
@@ -318,13 +317,19 @@ def fit_confidence(
             case.asked(reader=reader, vectors=vectors), (1.0, 0.5, 0.5), strict=True
         ):
             if hits:
-                values.append(features(case.question, hits))
+                values.append(grounds(case.question, hits))
                 labels.append(case.answers(hits[0]))
                 counts.append(count)
     model = LogisticRegression(C=100.0, max_iter=5_000)
     model.fit(np.array(values), np.array(labels), sample_weight=np.array(counts))
-    weights = tuple(float(weight) for weight in model.coef_[0].round(3))
-    return round(float(model.intercept_[0]), 3), weights
+    weights = Grounds(*(float(weight) for weight in model.coef_[0].round(3)))
+    intercept = round(float(model.intercept_[0]), 3)
+    return {
+        "reader": reader,
+        "vectors": vectors,
+        "intercept": intercept,
+        "weights": weights._asdict(),
+    }
 
 
 def without_vectors(hits: Sequence[Hit]) -> list[Hit]:

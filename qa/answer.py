@@ -16,12 +16,11 @@ from index.filters import Filter
 from index.store import Store
 from index.tokens import normalize
 from qa.citations import Citation, at_length, cite
-from qa.confidence import confidence
+from qa.confidence import ANSWERS_FROM, confidence
 from qa.dialogue import asks_on, standalone
 from qa.hit import Hit
 from qa.lines import choose
 from qa.question import MAX_CHARS, clean, read_question
-from qa.ranking import FEATURES
 from qa.reader import reader_failed
 from qa.rerank import best_first
 from qa.retrieve import CANDIDATES, candidates, using
@@ -37,9 +36,6 @@ CLOSE = 0.25  # share of the question's weight that a passage holds, from which 
 CLOSE_IN_MEANING = 3.0  # deviations above the usual cosine, likewise
 NAMED = 3  # notes that a notice names
 NEAREST = 3  # passages shown beside a refusal: enough to see that the right one is not there
-# Confidence below which the notes are said not to answer: about 5 % of JaQuAD train's answerable
-# questions fall below it where notes are bullets (benchmarks/README.md).
-ANSWERS_FROM = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,22 +120,23 @@ def ask(
         text = "\n".join(f"{citation.quote} [{citation.n}]" for citation in citations) or (
             UNREADABLE if unread else NOT_FOUND
         )
+        words = [replace(hit, words=found_words(asked, hit.passage.text)) for hit in hits[:k]]
         return Answer(
-            full,
-            text,
-            bool(citations),
-            probability,
-            citations,
-            tuple(replace(hit, words=found_words(asked, hit.passage.text)) for hit in hits[:k]),
-            absent,
-            notice,
-            span,
-            any(map(_close, hits[:NEAREST])),
+            question=full,
+            text=text,
+            found=bool(citations),
+            confidence=probability,
+            citations=citations,
+            hits=tuple(words),
+            absent=absent,
+            notice=notice,
+            span=span,
+            close=any(map(_close, hits[:NEAREST])),
         )
 
 
 def _close(hit: Hit) -> bool:
-    held = hit.features[FEATURES.index("sentences")] if hit.features else 0.0
+    held = hit.signs.sentences if hit.signs else 0.0
     return held >= CLOSE or (hit.meaning or 0.0) >= CLOSE_IN_MEANING
 
 
@@ -200,4 +197,4 @@ def _nothing_asked(question: str) -> Answer:
         if question
         else "質問を入れてください (please type a question)"
     )
-    return Answer(question, text, False, 0.0, (), ())
+    return Answer(question, text, found=False, confidence=0.0, citations=(), hits=())

@@ -4,40 +4,49 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from index.tokens import KATAKANA, Word
 from qa.answer_kind import NO_KIND, kind_asked
 from qa.evidence import read
+from qa.fitted import read_fitted
 from qa.hit import Hit
 from qa.question import Question
-from qa.ranking import FEATURES as RANKING
 
-FEATURES = (
-    *("sentences", "triples", "lead", "meaning", "meaning_lead"),
-    *("missing_names", "missing_nouns", "names_nowhere", "kind_missing"),
-    *("answers", "answers_lead", "sure"),
-)
 BOUND = 8.0  # of the reader's log odds: beyond it no more is known
 LEAST_SHARED = 0.02  # of the question's weight: less is chance
-# Logistic regressions, intercept and weights, fitted by `python -m benchmarks.fit confidence` (see
-# benchmarks/README.md): one for each of what there may be, (a reader, vectors).
-FITTED = {
-    (True, True): (
-        -3.882,
-        (2.638, 0.646, 0.304, 0.101, 0.375, -1.274, 0.381, -4.033, 0.221, 0.302, -0.08, -0.348),
-    ),
-    (True, False): (
-        -3.562,
-        (2.935, 0.981, 0.37, 0.0, 0.0, -1.147, 0.618, -5.697, 0.788, 0.345, -0.189, -0.395),
-    ),
-    (False, True): (
-        -3.315,
-        (2.501, 0.884, 0.457, 0.139, 0.494, -2.27, -1.749, -4.89, -0.904, 0.0, 0.0, 0.0),
-    ),
-    (False, False): (
-        -3.525,
-        (3.6, 1.42, 0.598, 0.0, 0.0, -2.333, -1.423, -6.29, -0.951, 0.0, 0.0, 0.0),
-    ),
+# Below it the notes are said not to answer: about 5 % of JaQuAD train's answerable questions fall
+# below it where notes are bullets (benchmarks/README.md).
+ANSWERS_FROM = 0.1
+
+
+class Grounds(NamedTuple):
+    """What confidence is judged by."""
+
+    sentences: float  # as the best hit is ranked by
+    triples: float  # likewise
+    lead: float  # how far its score stands above the second's
+    meaning: float  # the nearest passage's cosine, in deviations above the usual one; 0 without any
+    meaning_lead: float  # how far the best hit's own stands above any other's; below 0 where nearer
+    missing_names: float  # share of the question's weight in names that the best hit lacks
+    missing_nouns: float  # the same in other nouns
+    names_nowhere: float  # the same in names that all of the hits lack
+    kind_missing: float  # 1 where a person, time, place or number is asked for and it offers none
+    answers: float  # the reader's log odds that the best hit answers; 0 where nothing was read
+    answers_lead: float  # how far they stand above any other's
+    sure: float  # how probable the reader's span in the best hit is, 0 to 1
+
+
+class Model(NamedTuple):
+    """A logistic regression over the grounds."""
+
+    intercept: float
+    weights: Grounds
+
+
+MODELS = {  # one for each of what there may be: (a reader, vectors)
+    (of["reader"], of["vectors"]): Model(of["intercept"], Grounds(**of["weights"]))
+    for of in read_fitted("confidence")["models"]
 }
 
 
@@ -51,11 +60,10 @@ def confidence(question: Question, hits: Sequence[Hit]) -> float:
     """
     if not hits:
         return 0.0
-    intercept, weights = FITTED[known(hits)]
-    values = features(question, hits)
-    if values[FEATURES.index("sentences")] < LEAST_SHARED and not question.text.isascii():
+    found, model = grounds(question, hits), MODELS[known(hits)]
+    if found.sentences < LEAST_SHARED and not question.text.isascii():
         return 0.0
-    total = intercept + _weigh(values, weights)
+    total = model.intercept + _weigh(found, model.weights)
     return 1 / (1 + math.exp(-total))
 
 
@@ -64,23 +72,13 @@ def known(hits: Sequence[Hit]) -> tuple[bool, bool]:
     return any(hit.finding for hit in hits), any(hit.meaning is not None for hit in hits)
 
 
-def features(question: Question, hits: Sequence[Hit]) -> tuple[float, ...]:
-    """What confidence is judged by, in the order of FEATURES.
-
-    sentences, triples: as the best hit is ranked by.
-    lead: how far its score stands above the second's.
-    meaning: the nearest passage's cosine, in deviations above the usual one; 0 without vectors.
-    meaning_lead: how far the best hit's own stands above any other's; below 0 where one is nearer.
-    missing_names, missing_nouns: share of the question's weight in such words that it lacks.
-    names_nowhere: share in names that all of the hits lack.
-    kind_missing: 1 where a person, time, place or number is asked for, and it has none to offer.
-    answers: the reader's log odds that the best hit answers; 0 where nothing was read.
-    answers_lead: how far they stand above any other's.
-    sure: how probable the reader's span in the best hit is.
-    """
-    best = dict(zip(RANKING, hits[0].features, strict=True))
+def grounds(question: Question, hits: Sequence[Hit]) -> Grounds:
+    """What there is to judge by; the first of the hits was ranked."""
+    best = hits[0].signs
+    if best is None:
+        raise ValueError("the hits are not ranked")
     others = [hit.meaning or 0.0 for hit in hits[1:]]
-    held = [read(question, hit.passage).held for hit in hits if hit.features]
+    held = [read(question, hit.passage).held for hit in hits if hit.signs]
     lacking = [1 - evidence for evidence in held[0]]
     lacked = [1 - max(of_word) for of_word in zip(*held, strict=True)]
     weighted = list(zip(question.words, question.weights, strict=True))
@@ -90,17 +88,20 @@ def features(question: Question, hits: Sequence[Hit]) -> tuple[float, ...]:
         for word, w in weighted
     ]
     total = question.total_weight or 1.0
-    return (
-        best["sentences"],
-        best["triples"],
-        hits[0].score - hits[1].score if len(hits) > 1 else 0.0,
-        max([best["meaning"], *others]),
-        best["meaning"] - max(others, default=0.0),
-        _weigh(lacking, names) / total,
-        _weigh(lacking, nouns) / total,
-        _weigh(lacked, names) / total,
-        float(kind_asked(question.text) != NO_KIND and not best["kind"]),
-        *_findings(hits),
+    answers, answers_lead, sure = _findings(hits)
+    return Grounds(
+        sentences=best.sentences,
+        triples=best.triples,
+        lead=hits[0].score - hits[1].score if len(hits) > 1 else 0.0,
+        meaning=max([best.meaning, *others]),
+        meaning_lead=best.meaning - max(others, default=0.0),
+        missing_names=_weigh(lacking, names) / total,
+        missing_nouns=_weigh(lacking, nouns) / total,
+        names_nowhere=_weigh(lacked, names) / total,
+        kind_missing=float(kind_asked(question.text) != NO_KIND and not best.kind),
+        answers=answers,
+        answers_lead=answers_lead,
+        sure=sure,
     )
 
 

@@ -3,8 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from index.passages import Passage
+
+
+class Signs(NamedTuple):
+    """What speaks for a passage, seen beside the other hits of its question."""
+
+    keyword: float  # its share of the keyword score that the question could reach
+    meaning: float  # its cosine to the question, in deviations above the usual one; 0 without any
+    sentences: float  # share of the question's weight in its best two sentences side by side
+    distinctive: float  # share in its best sentence, a word weighing more the fewer hits hold it
+    triples: float  # share of the question's runs of three letters, weighed in the same way
+    kind: float  # 1 where a person, time, place or number is asked for and it offers one, else 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +37,6 @@ class Hit:
     score: float
     keyword: float  # share of the score that the question's words could reach, 0 to 1
     meaning: float | None  # deviations above this folder's usual cosine; None without vectors
-    features: tuple[float, ...] = ()  # what speaks for it, by qa.ranking.FEATURES; once ranked
+    signs: Signs | None = None  # of a hit that was ranked
     words: tuple[str, ...] = ()  # of its text, as written there, that a question's words found
     finding: Finding | None = None  # of a hit that was read

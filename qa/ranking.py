@@ -15,7 +15,8 @@ from itertools import pairwise
 from index.passages import Passage, label
 from qa.answer_kind import kind_asked, offers
 from qa.evidence import Reading, content, read, with_headings
-from qa.hit import Hit
+from qa.fitted import read_fitted
+from qa.hit import Hit, Signs
 from qa.question import Question
 
 RANKED = 20  # passages read: 99.6 % of JaQuAD dev's questions have the right one among them
@@ -23,49 +24,30 @@ RANKED = 20  # passages read: 99.6 % of JaQuAD dev's questions have the right on
 # words, or the title of another that is found, unless it has what is asked for (a speaker, a date).
 SILENT = 0.25
 
-# What speaks for a passage, and how much. Softmax regression over the first twenty, fitted by
-# `python -m benchmarks.fit ranking`; see benchmarks/README.md for what each of them is worth.
-WEIGHTS = {
-    "keyword": 1.75,
-    "meaning": 0.74,
-    "sentences": 2.09,
-    "distinctive": 3.83,
-    "triples": 2.25,
-    "kind": 2.19,
-}
-FEATURES = tuple(WEIGHTS)
+# Softmax regression over the first twenty; benchmarks/README.md has what each sign is worth.
+WEIGHTS: dict[str, float] = read_fitted("ranking")["weights"]
 
 
 def rank(question: Question, hits: Sequence[Hit]) -> list[Hit]:
     """The hits with their final scores, best first; those after the first RANKED keep their order.
 
-    A score is the sum of features times weights: comparable among the hits of one question.
+    A score is the sum of signs times weights: comparable among the hits of one question.
     """
     first, rest = list(hits[:RANKED]), hits[RANKED:]
     if not first:
         return []
     titles = {title for hit in first for title in hit.passage.heading}
     scored = [
-        replace(hit, score=_score(question, hit, values, titles), features=values)
-        for hit, values in zip(first, features(question, first), strict=True)
+        replace(hit, score=_score(question, hit, signs, titles), signs=signs)
+        for hit, signs in zip(first, read_signs(question, first), strict=True)
     ]
     ranked = sorted(scored, key=lambda hit: -hit.score)  # stable: ties stay in search's order
     worst, last = ranked[-1].score, first[-1].score
     return ranked + [replace(hit, score=worst - (last - hit.score)) for hit in rest]
 
 
-def features(question: Question, hits: Sequence[Hit]) -> list[tuple[float, ...]]:
-    """What speaks for each of some hits, in the order of FEATURES.
-
-    keyword: its share of the keyword score that the question could reach.
-    meaning: its cosine to the question, in deviations above the usual one; 0 without vectors.
-    sentences: share of the question's weight that its best two sentences side by side hold,
-        headings counted for less.
-    distinctive: share that its best sentence holds, headings counted for less, where a word
-        weighs more the fewer of the hits hold it.
-    triples: share of the question's runs of three letters, weighed in the same way.
-    kind: whether it has a person, time, place or number to offer, where one is asked for.
-    """
+def read_signs(question: Question, hits: Sequence[Hit]) -> list[Signs]:
+    """What speaks for each of some hits; headings count for less than the text."""
     readings = [read(question, hit.passage) for hit in hits]
     triples_held = [
         [float(triple in reading.folded) for triple in question.triples] for reading in readings
@@ -75,13 +57,13 @@ def features(question: Question, hits: Sequence[Hit]) -> list[tuple[float, ...]]
     distinctive = [w * r for w, r in zip(question.weights, rarity_of_words, strict=True)]
     kind = kind_asked(question.text)
     return [
-        (
-            hit.keyword,
-            hit.meaning or 0.0,
-            _best_share(_side_by_side(reading.sentences), reading, question.weights),
-            _best_share(reading.sentences, reading, distinctive),
-            share(held, rarity_of_triples),
-            float(offers(hit.passage.text, kind, question.text)),
+        Signs(
+            keyword=hit.keyword,
+            meaning=hit.meaning or 0.0,
+            sentences=_best_share(_side_by_side(reading.sentences), reading, question.weights),
+            distinctive=_best_share(reading.sentences, reading, distinctive),
+            triples=share(held, rarity_of_triples),
+            kind=float(offers(hit.passage.text, kind, question.text)),
         )
         for hit, reading, held in zip(hits, readings, triples_held, strict=True)
     ]
@@ -95,17 +77,16 @@ def share(held: Sequence[float], weights: Sequence[float]) -> float:
 
 def earned_by_meaning(hit: Hit) -> float:
     """The share of a ranked hit's score that came from vectors, 0 to 1; the rest is from words."""
-    parts = {
-        name: max(weight * value, 0.0)
-        for (name, weight), value in zip(WEIGHTS.items(), hit.features, strict=True)
-    }
+    if hit.signs is None:
+        return 0.0
+    parts = {name: max(WEIGHTS[name] * of, 0.0) for name, of in hit.signs._asdict().items()}
     total = sum(parts.values())
     return parts["meaning"] / total if total else 0.0
 
 
-def _score(question: Question, hit: Hit, values: Sequence[float], titles: Set[str]) -> float:
-    score = sum(w * value for w, value in zip(WEIGHTS.values(), values, strict=True))
-    title = label(hit.passage.text) in titles and not values[FEATURES.index("kind")]
+def _score(question: Question, hit: Hit, signs: Signs, titles: Set[str]) -> float:
+    score: float = sum(WEIGHTS[name] * value for name, value in signs._asdict().items())
+    title = label(hit.passage.text) in titles and not signs.kind
     silent = title or not says_more(question, hit.passage)
     return SILENT * score if silent and score > 0 else score
 

@@ -12,6 +12,7 @@ from dataclasses import replace
 from typing import TypeAlias
 
 from index.passages import Passage
+from qa.fitted import read_fitted
 from qa.hit import Finding, Hit
 from qa.question import Question
 from qa.ranking import rank
@@ -20,9 +21,8 @@ from qa.reader import load_reader
 FIRST = 3  # passages that are always read
 READ = 6  # passages at most: the right one is among them as a rule, and more take too long
 SETTLED = 2.0  # log odds that one of the first answers, from which no more are read
-# What a log odd of the reader's is worth against the score of words and vectors; fitted by
-# `python -m benchmarks.fit reader` (see benchmarks/README.md).
-WEIGHT = 1.07
+# What a log odd of the reader's is worth against the score of words and vectors.
+WEIGHT: float = read_fitted("reader")["weight"]
 
 Read: TypeAlias = Callable[[str, Sequence[Passage]], Sequence[Finding | None]]
 

@@ -1,6 +1,7 @@
 """The measuring commands on a tiny article: what they write, fit and print."""
 
 import json
+import shutil
 import sys
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from benchmarks import map as map_
 from index import build
 from index.notes import read_notes
 from index.passages import split
+from qa.fitted import FILE
 from qa.questions import locate, read_questions
 
 CONTEXTS = [
@@ -87,11 +89,24 @@ def test_weights_are_fitted_and_judged(
         monkeypatch.setattr(sys.modules[module], "load_encoder", lambda: encoder)
     folder = str(tmp_path / "out")
     jaquad.main([str(source), folder, "--bullets"])
+    fitted = tmp_path / "fitted.json"
+    shutil.copy(FILE, fitted)
     for what in ("ranking", "confidence"):
-        assert fit.main([what, folder]) == 0
-    printed = capsys.readouterr().out
-    assert "WEIGHTS = {'keyword': " in printed
-    assert "(True, True): (" in printed and "(False, False): (" in printed
+        assert fit.main([what, folder, "--out", str(fitted)]) == 0
+    before, after = (json.loads(file.read_text(encoding="utf-8")) for file in (FILE, fitted))
+    assert after["reader"] == before["reader"]
+    for part in ("ranking", "confidence"):
+        assert after[part] != before[part]
+        assert after[part]["made_by"] == before[part]["made_by"]
+    assert after["ranking"]["weights"].keys() == before["ranking"]["weights"].keys()
+    assert all(
+        {**model, "intercept": 0, "weights": 0} == {**old, "intercept": 0, "weights": 0}
+        and model["weights"].keys() == old["weights"].keys()
+        for model, old in zip(
+            after["confidence"]["models"], before["confidence"]["models"], strict=True
+        )
+    )
+    capsys.readouterr()
     diagram = tmp_path / "diagram.svg"
     assert fit.main(["report", folder, "--diagram", str(diagram)]) == 0
     printed = capsys.readouterr().out

@@ -75,7 +75,7 @@ def turn(text: str, question: str = "？") -> Turn:
     """A turn whose every text is this one."""
     why = Why((Match(text, text, "same", False),), 0.25, 0.75)
     cited = Citation(1, text, 2, 2, (text,), text, changed=True, page=3, why=why, column=4)
-    hit = Hit(Passage(text, 1, 3, (text,), text, 0, 3), 1.5, 0.5, None, (), (text,))
+    hit = Hit(Passage(text, 1, 3, (text,), text, 0, 3), 1.5, 0.5, None, words=(text,))
     answer = Answer(text, f"{text} [1]", True, 0.5, (cited,), (hit,), (text,), text)
     return Turn(question, answer, suggestions=(text,), when=WHEN)
 

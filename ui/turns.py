@@ -74,5 +74,5 @@ def _lean(turn: Turn) -> Turn:
     """The turn without what ranked its hits: that is not shown, and is much of the text."""
     if not turn.answer:
         return turn
-    hits = tuple(replace(hit, features=(), finding=None) for hit in turn.answer.hits)
+    hits = tuple(replace(hit, signs=None, finding=None) for hit in turn.answer.hits)
     return replace(turn, answer=replace(turn.answer, hits=hits))
