@@ -23,16 +23,16 @@ from rich.console import Console
 from rich.progress import track
 
 from index.build import build
-from index.encoder import Encoder, load_encoder
 from index.errors import NotesError
-from index.store import Store, open_store
+from index.models.encoder import Encoder, load_encoder
+from index.storage.store import Store, open_store
 from index.terminal import whole_number
 from qa import ranking
 from qa.evidence import read
 from qa.hit import Hit
-from qa.measures import mean, recall, reciprocal_rank
+from qa.measuring.measures import mean, recall, reciprocal_rank
+from qa.measuring.questions import read_questions
 from qa.question import Question, read_question
-from qa.questions import read_questions
 from qa.retrieve import CANDIDATES, candidates, search
 
 DEPTH = 10
@@ -97,9 +97,17 @@ def variants() -> Iterator[tuple[str, AbstractContextManager[Any], Search]]:
     yield "the same, ranked: what is used", nullcontext(), _used
     yield "– without bigrams", nullcontext(), _used_without("pairs", "triples")
     yield "– without vectors", patch.object(Store, "question_vector", lambda *_: None), _used
-    yield "– without headings", patch("index.keywords.CONTEXT_WEIGHT", 0.0), _without_headings
-    yield "– without parts and sounds", patch("index.keywords.WEAKER_TERMS", 0.0), _bare_words
-    yield "– without slips", patch("index.keywords.SLIP_WEIGHT", 0.0), _used
+    yield (
+        "– without headings",
+        patch("index.storage.keywords.CONTEXT_WEIGHT", 0.0),
+        _without_headings,
+    )
+    yield (
+        "– without parts and sounds",
+        patch("index.storage.keywords.WEAKER_TERMS", 0.0),
+        _bare_words,
+    )
+    yield "– without slips", patch("index.storage.keywords.SLIP_WEIGHT", 0.0), _used
     yield "– with question endings", patch("qa.question.ENDING", re.compile(r"(?!)")), _used
     for sign in ranking.WEIGHTS:
         off = patch.dict(ranking.WEIGHTS, {sign: 0.0})

@@ -18,12 +18,12 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from index import build, open_store
-from index.store import Store
+from index.storage.store import Store
 from qa.answer import ask
 from qa.dialogue import standalone
 from qa.hit import Hit
-from qa.measures import mean
-from qa.questions import Place, locate, read_questions
+from qa.measuring.measures import mean
+from qa.measuring.questions import Place, locate, read_questions
 
 ROOT = Path(__file__).resolve().parent.parent
 CASES = ROOT / "tests/questions/dialogues.jsonl"

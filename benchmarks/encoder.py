@@ -21,7 +21,7 @@ from pathlib import Path
 from index.notes import read_notes
 from index.passages import split
 from index.settings import DEFAULT_MODEL
-from index.store import encoder_text
+from index.storage.store import encoder_text
 
 TURNS = 3
 QUESTION = "Hyper-Vのライブマイグレーション対応は？"
@@ -83,7 +83,7 @@ def run_default(texts: Sequence[str]) -> Run:
     import numpy as np  # noqa: F401 - it is there whatever the encoder
 
     before, started = resident(), time.monotonic()
-    from index.onnx_encoder import OnnxEncoder
+    from index.models.onnx_encoder import OnnxEncoder
 
     encoder = OnnxEncoder(DEFAULT_MODEL)
     return _timed(encoder.encode_questions, encoder.encode_passages, texts, before, started)

@@ -37,16 +37,16 @@ from index.build import build
 from index.errors import NotesError
 from index.notes import read_notes
 from index.passages import Passage, split
-from index.store import Store, open_store
+from index.storage.store import Store, open_store
 from index.terminal import whole_number
 from qa import rerank
 from qa.confidence import ANSWERS_FROM, Grounds, confidence, grounds
 from qa.evidence import read
 from qa.fitted import FILE, write_fitted
 from qa.hit import Finding, Hit, Signs
-from qa.measures import auroc
+from qa.measuring.measures import auroc
+from qa.measuring.questions import read_questions
 from qa.question import Question, read_question
-from qa.questions import read_questions
 from qa.ranking import RANKED, rank
 from qa.reader import Reader, load_reader
 from qa.rerank import FIRST, look, weigh

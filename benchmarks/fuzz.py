@@ -23,7 +23,7 @@ import docx
 
 from index.errors import Unreadable
 from index.folder import NoteFile
-from index.isolated import shared_reader
+from index.formats.isolated import shared_reader
 from index.notes import read_note
 from index.passages import split
 

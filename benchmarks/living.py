@@ -27,9 +27,9 @@ from numpy.typing import NDArray
 
 from index.build import build, differences
 from index.passages import sentences
-from index.store import QuestionVector, open_store
-from index.tokens import tokenize
+from index.storage.store import QuestionVector, open_store
 from index.watch import Follower
+from index.words.tokens import tokenize
 
 NOTES = 10_000
 DIM = 384  # the default model's

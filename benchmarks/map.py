@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from index.projection import principal, project
-from index.store import open_store
+from index.storage.store import open_store
 
 SAMPLE = 3_000  # passages whose neighbours are judged: all pairs of them are compared
 NEAREST = 10

@@ -20,10 +20,10 @@ from safetensors import safe_open
 
 from index.build import build
 from index.settings import DEFAULT_MODEL, ROOT, SEEDS
-from index.store import open_store
+from index.storage.store import open_store
 from index.terminal import whole_number
+from qa.measuring.questions import read_questions
 from qa.question import read_question
-from qa.questions import read_questions
 from qa.ranking import RANKED, rank
 from qa.reader import Reader
 from qa.rerank import READ

@@ -15,7 +15,7 @@ from index.errors import NotesError
 from index.folder import check_folder
 from index.settings import notes_folder, store_folder
 from index.status import status_lines
-from index.store import Store
+from index.storage.store import Store
 from index.terminal import ProgressBars, messages, skipped_lines, writable
 from index.watch import Follower
 

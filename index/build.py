@@ -23,8 +23,6 @@ from typing import Literal, NamedTuple
 
 from filelock import FileLock, Timeout
 
-from index.database import set_aside
-from index.encoder import Encoder, configured_model, encoder_ready, for_passages, load_encoder
 from index.errors import (
     ModelUnavailable,
     NotesError,
@@ -33,10 +31,18 @@ from index.errors import (
     Unreadable,
 )
 from index.folder import Listing, NoteFile, Skipped, check_folder, scan
+from index.models.encoder import (
+    Encoder,
+    configured_model,
+    encoder_ready,
+    for_passages,
+    load_encoder,
+)
 from index.notes import read_note
 from index.passages import split
-from index.store import FILE_NAME, Counts, KnownNote, Store, refused_writes, write_refused
-from index.writer import StoreWriter, writing
+from index.storage.database import set_aside
+from index.storage.store import FILE_NAME, Counts, KnownNote, Store, refused_writes, write_refused
+from index.storage.writer import StoreWriter, writing
 
 NOTES_A_BATCH = 64  # one commit each: often enough to search early, seldom enough to stay fast
 BYTES_A_BATCH = 2_000_000  # at most, unless one note is larger; some 2 s of work

@@ -14,8 +14,8 @@ from pathlib import Path
 from index.errors import NotesError, StoreDamaged, Unreadable
 from index.folder import scan
 from index.notes import read_note
-from index.private import is_open_to_others
-from index.store import Store
+from index.storage.private import is_open_to_others
+from index.storage.store import Store
 
 NAMED = 3  # places named for each finding
 MEND = "python -m index"

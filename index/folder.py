@@ -17,8 +17,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from index.documents import DOCUMENTS
 from index.errors import NotesFolderError, Unreadable
+from index.formats.documents import DOCUMENTS
 
 if TYPE_CHECKING:
     from pathspec import GitIgnoreSpec

@@ -12,12 +12,12 @@ import threading
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from index.documents import DOCUMENTS, Document
-from index.encodings import decode
 from index.errors import Unreadable
 from index.folder import MAX_BYTES, NoteFile, Skipped, os_reason, read_bytes, scan, too_large
-from index.isolated import read_document
-from index.metadata import about
+from index.formats.documents import DOCUMENTS, Document
+from index.formats.encodings import decode
+from index.formats.isolated import read_document
+from index.formats.metadata import about
 
 REMEMBERED = 8  # documents whose text is kept at hand
 # What programs put there unasked.

@@ -21,10 +21,10 @@ from dataclasses import dataclass
 from itertools import chain, islice, pairwise
 from pathlib import PurePosixPath
 
-from index.markup import Fences, front_matter
-from index.metadata import MARKDOWN
+from index.formats.metadata import MARKDOWN
 from index.notes import Note
 from index.outline import MAX_DEPTH, Item, Line, read_lines, strip_bullet, tree
+from index.words.markup import Fences, front_matter
 
 SPLITTER = 2  # raise when a change here cuts differently: every store is then cut again
 

@@ -10,7 +10,7 @@ from filelock import FileLock, Timeout
 
 from index.build import differences
 from index.errors import NotesError
-from index.store import Store
+from index.storage.store import Store
 
 PARTS = {"store.sqlite3*": "SQLite", "keywords*/**/*": "keywords", "vectors.faiss*": "vectors"}
 

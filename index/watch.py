@@ -30,7 +30,6 @@ from index.build import (
     start_over,
     update_notes,
 )
-from index.encoder import Encoder, load_encoder
 from index.errors import (
     ModelUnavailable,
     NotesError,
@@ -39,8 +38,9 @@ from index.errors import (
     way_to,
 )
 from index.folder import IGNORE_FILE, check_folder
+from index.models.encoder import Encoder, load_encoder
 from index.names import visible
-from index.writer import UNSAVED_FEW, StoreWriter
+from index.storage.writer import UNSAVED_FEW, StoreWriter
 
 QUIET_MS = 50  # an editor saves in several steps; after this long without one, look
 LONGEST_MS = 400  # a folder that never rests is looked at all the same

@@ -15,7 +15,7 @@ from index.errors import NotesError
 from index.filters import Filter
 from index.terminal import ProgressBars, harmless, messages, print_json, whole_number, writable
 from qa.answer import Answer, ask
-from qa.questions import read_questions
+from qa.measuring.questions import read_questions
 from qa.retrieve import fresh_store
 from qa.show import as_json, print_answer
 

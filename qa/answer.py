@@ -11,10 +11,10 @@ import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from index.encoder import encoder_failed
 from index.filters import Filter
-from index.store import Store
-from index.tokens import normalize
+from index.models.encoder import encoder_failed
+from index.storage.store import Store
+from index.words.tokens import normalize
 from qa.citations import Citation, at_length, cite
 from qa.confidence import ANSWERS_FROM, confidence
 from qa.dialogue import asks_on, standalone

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
-from index.tokens import normalize
+from index.words.tokens import normalize
 from qa.evidence import content
 
 NO_KIND = ("", "")

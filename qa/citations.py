@@ -18,7 +18,7 @@ from index.notes import Note, read_note
 from index.outline import indent, strip_bullet
 from index.passages import MAX_CHARS as PASSAGE_CHARS
 from index.passages import Passage
-from index.store import Store
+from index.storage.store import Store
 from qa.hit import Hit
 from qa.lines import Line
 from qa.question import Question

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from index.tokens import KATAKANA, Word
+from index.words.tokens import KATAKANA, Word
 from qa.answer_kind import NO_KIND, kind_asked
 from qa.evidence import read
 from qa.fitted import read_fitted

@@ -24,8 +24,8 @@ from index.folder import Skipped, real
 from index.inbox import Arriving, arriving
 from index.notes import Note
 from index.settings import SEEDS
-from index.stamp import Commit
-from index.store import ListedNote, Store, open_store
+from index.storage.stamp import Commit
+from index.storage.store import ListedNote, Store, open_store
 from index.watch import Follower, Following
 from qa.answer import Answer, ask
 from qa.citations import read_back

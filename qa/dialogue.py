@@ -22,7 +22,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from index.tokens import tokenize
+from index.words.tokens import tokenize
 from qa.phrases import (
     NAMES,
     Token,

@@ -23,12 +23,12 @@ from index.errors import NotesError
 from index.folder import real
 from index.settings import notes_folder
 from index.terminal import ProgressBars, messages, print_json, writable
-from qa.compare import compare, comparison_json
-from qa.outcomes import Outcome, measure
-from qa.questions import QuestionsError, locate, read_questions
-from qa.results import as_json, read_outcomes
+from qa.measuring.compare import compare, comparison_json
+from qa.measuring.outcomes import Outcome, measure
+from qa.measuring.questions import QuestionsError, locate, read_questions
+from qa.measuring.results import as_json, read_outcomes
+from qa.measuring.show_scores import print_comparison, print_scores
 from qa.retrieve import fresh_store
-from qa.show_scores import print_comparison, print_scores
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -10,9 +10,9 @@ from collections.abc import Sequence, Set
 from dataclasses import dataclass
 from functools import lru_cache
 
-from index.keywords import may_slip
 from index.passages import Passage, sentences
-from index.tokens import Word, bigrams, fold_katakana, normalize, tokenize
+from index.storage.keywords import may_slip
+from index.words.tokens import Word, bigrams, fold_katakana, normalize, tokenize
 from qa.question import Question
 
 PART_EVIDENCE = 0.8  # a code found in parts, against found whole

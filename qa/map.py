@@ -20,8 +20,8 @@ import numpy as np
 from index.errors import NotesError, way_to
 from index.passages import Passage
 from index.projection import place, project
-from index.stamp import Commit
-from index.store import QuestionVector, Store
+from index.storage.stamp import Commit
+from index.storage.store import QuestionVector, Store
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -15,8 +15,8 @@ from functools import lru_cache
 
 import fugashi
 
-from index.markup import plain
-from index.tokens import CODE, FUNCTION_LEMMAS, KATAKANA
+from index.words.markup import plain
+from index.words.tokens import CODE, FUNCTION_LEMMAS, KATAKANA
 
 ASKING = frozenset(
     "何 何時 何処 誰 何れ 何方 如何 どう 何故 幾ら 幾つ どんな どうして 何の 何時頃".split()

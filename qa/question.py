@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from index.store import Store
-from index.tokens import KATAKANA, Word, as_written, bigrams, normalize, tokenize, trigrams
+from index.storage.store import Store
+from index.words.tokens import KATAKANA, Word, as_written, bigrams, normalize, tokenize, trigrams
 from qa.question_words import counts_for
 
 ASKING = 0.8  # of a word's usual worth as evidence; below it, it belongs to asking

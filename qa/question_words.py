@@ -10,7 +10,7 @@ from __future__ import annotations
 from functools import lru_cache
 from importlib.resources import files
 
-from index.tokens import Word
+from index.words.tokens import Word
 
 USUALLY = 0.78  # of a question's words an answering passage holds so many
 

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from index.errors import ModelUnavailable
-from index.onnx_model import (
+from index.models.onnx_model import (
     MANIFEST,
     batches,
     fingerprint,
@@ -31,7 +31,7 @@ from index.onnx_model import (
 )
 from index.passages import Passage
 from index.settings import DEFAULT_MODEL, DEFAULT_READER
-from index.stamp import sha256
+from index.storage.stamp import sha256
 from qa.hit import Finding
 from qa.windows import Cutter, Window
 

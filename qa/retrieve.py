@@ -19,7 +19,7 @@ from index.build import Progress, build, freshen
 from index.errors import ModelUnavailable
 from index.filters import Filter
 from index.settings import notes_folder, store_folder
-from index.store import Store, open_store
+from index.storage.store import Store, open_store
 from qa.hit import Hit
 from qa.question import Question, read_question
 from qa.ranking import RANKED

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from index.store import Store
+from index.storage.store import Store
 from qa.hit import Hit
 from qa.question import read_question
 from qa.retrieve import CANDIDATES, candidates

@@ -9,7 +9,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from index.tokens import normalize
+from index.words.tokens import normalize
 from qa.answer_kind import NO_KIND, kind_asked
 from qa.citations import Citation
 from qa.hit import Hit

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from index.tokens import Word, as_written
+from index.words.tokens import Word, as_written
 from qa.evidence import Content, content, evidence
 from qa.question import Question
 

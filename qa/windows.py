@@ -56,7 +56,7 @@ class Cutter:
 
         Args:
             question: from `question`.
-            context: what stands above the passage, as `index.store.context_of` gives it.
+            context: what stands above the passage, as `index.storage.store.context_of` gives it.
             text: the passage's.
             limit: of tokens, all parts counted; at least SMALLEST. What stands above gives way to
                 a question: together they take no more than half, as far as the question allows.

@@ -12,7 +12,7 @@ from conftest import EXAMPLE, SEEDS
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 import app
-from index.store import Store
+from index.storage.store import Store
 from qa import Answer
 from qa.desk import Desk, Status
 from ui.routes import routes

@@ -12,8 +12,8 @@ import pytest
 
 import app
 from index import build, open_store
-from index.store import Store
-from index.tokens import bigrams
+from index.storage.store import Store
+from index.words.tokens import bigrams
 
 pytest_plugins = ["chromium"]
 os.environ.setdefault("HF_HUB_OFFLINE", "1")  # no test may look anything up

@@ -9,7 +9,7 @@ from conftest import EXAMPLE, ROOT, SEEDS, SEEDS_NOTE, BigramEncoder, write_note
 
 from index import build, open_store
 from index.errors import ModelUnavailable
-from index.store import Store
+from index.storage.store import Store
 from qa import Answer, ask, retrieve
 from qa.answer import NOT_FOUND
 

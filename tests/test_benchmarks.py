@@ -14,7 +14,7 @@ from index import build
 from index.notes import read_notes
 from index.passages import split
 from qa.fitted import FILE
-from qa.questions import locate, read_questions
+from qa.measuring.questions import locate, read_questions
 
 CONTEXTS = [
     "東京の倉庫は2004年に建った。棚は三十段ある。\n管理人は鈴木である。",
@@ -85,7 +85,7 @@ def test_weights_are_fitted_and_judged(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     encoder = BigramEncoder()
-    for module in ("index.build", "index.store", "benchmarks.ablation"):
+    for module in ("index.build", "index.storage.store", "benchmarks.ablation"):
         monkeypatch.setattr(sys.modules[module], "load_encoder", lambda: encoder)
     folder = str(tmp_path / "out")
     jaquad.main([str(source), folder, "--bullets"])

@@ -14,10 +14,10 @@ from conftest import NOTES, ROOT, BigramEncoder, write_notes
 from test_search import hurt
 
 from index import build, open_store
-from index.database import Database, set_meta
 from index.errors import NotesFolderError, StoreError, StoreMismatch, StoreMissing
-from index.store import FILE_NAME, Store
-from index.writer import StoreWriter
+from index.storage.database import Database, set_meta
+from index.storage.store import FILE_NAME, Store
+from index.storage.writer import StoreWriter
 from qa import ask, retrieve
 
 

@@ -23,12 +23,12 @@ from playwright.sync_api import Browser, Page, expect
 from test_commands import OFFLINE
 
 import app
-import index.encoder
+import index.models.encoder
 from index import build, open_store
 from index.filters import Filter
 from index.folder import Skipped
 from index.notes import Note
-from index.store import Store
+from index.storage.store import Store
 from index.watch import Following
 from qa import Answer, Citation, ask
 from qa.desk import Desk, Status
@@ -220,8 +220,8 @@ def desk_chat(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, encoder: BigramEncoder
 ) -> Iterator[tuple[str, Path]]:
     """A living folder of notes behind the real desk: the chat's address, and the folder."""
-    monkeypatch.setattr(index.encoder, "_load", lambda _: encoder)
-    monkeypatch.setattr(index.encoder, "_loaded", {})
+    monkeypatch.setattr(index.models.encoder, "_load", lambda _: encoder)
+    monkeypatch.setattr(index.models.encoder, "_loaded", {})
     monkeypatch.setattr(app, "IDLE_SECONDS", 0.2)
     folder = write_notes(tmp_path / "notes", BUDGETS)
     desk = Desk(folder, tmp_path / "store")

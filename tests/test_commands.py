@@ -11,7 +11,7 @@ import pytest
 from conftest import EXAMPLE, ROOT, SEEDS_NOTE, write_notes
 
 from index.__main__ import main as index_main
-from index.store import Store
+from index.storage.store import Store
 from qa.__main__ import main as answer_main
 from qa.evaluate import main as evaluate_main
 

@@ -31,9 +31,9 @@ from hypothesis import strategies as st
 from index import NotesError, build, open_store
 from index.build import open_writer, update_notes
 from index.errors import StoreMismatch, StoreMissing
-from index.keywords import KeywordIndex
-from index.store import FILE_NAME, Store
-from index.writer import StoreWriter
+from index.storage.keywords import KeywordIndex
+from index.storage.store import FILE_NAME, Store
+from index.storage.writer import StoreWriter
 from qa import ask, retrieve
 from qa.question import read_question
 
@@ -234,7 +234,7 @@ def remove(folder: Path) -> None:
 
 def serve() -> None:
     """Build as asked, line by line, each time in a fork that may be killed or kept short."""
-    from index.tokens import tokenize
+    from index.words.tokens import tokenize
 
     module = sys.modules["index.build"]  # index.build itself is the function
     module.NOTES_A_BATCH = module.TEXTS_A_BATCH = 16  # type: ignore[attr-defined]
@@ -630,7 +630,7 @@ def test_locks_of_a_killed_process_are_free_and_readers_never_wait(
     put(few.new, notes)
     put(few.old_store, store)
     holding = (
-        "import sys, time; from pathlib import Path; from index.writer import StoreWriter;"
+        "import sys, time; from pathlib import Path; from index.storage.writer import StoreWriter;"
         f"writer = StoreWriter(Path({str(store)!r}));"
         "locks = [writer.writing(), writer.encoding(), writer._cache_lock];"
         "[lock.acquire() for lock in locks];"

@@ -12,15 +12,15 @@ from package_tokenizer import PackageTokenizer
 from tokenizers import Tokenizer
 
 from index import build, open_store
-from index.encoder import load_encoder
 from index.errors import ModelUnavailable
+from index.models.encoder import load_encoder
+from index.models.onnx_encoder import OnnxEncoder
+from index.models.onnx_model import MANIFEST, batches
 from index.notes import read_notes
-from index.onnx_encoder import OnnxEncoder
-from index.onnx_model import MANIFEST, batches
 from index.passages import split
 from index.settings import DEFAULT_MODEL, ROOT, SEEDS
-from index.stamp import sha256
-from index.store import encoder_text
+from index.storage.stamp import sha256
+from index.storage.store import encoder_text
 from qa import ask
 
 QUESTIONS = [
@@ -161,9 +161,9 @@ def test_a_damaged_folder_is_said(tmp_path, monkeypatch, name, size):
         (folder / name).unlink()
     else:
         (folder / name).write_bytes((folder / name).read_bytes()[:size])
-    monkeypatch.setattr("index.encoder.DEFAULT_MODEL", folder)
-    monkeypatch.setattr("index.encoder._loaded", {})
-    monkeypatch.setattr("index.encoder._failed", {})
+    monkeypatch.setattr("index.models.encoder.DEFAULT_MODEL", folder)
+    monkeypatch.setattr("index.models.encoder._loaded", {})
+    monkeypatch.setattr("index.models.encoder._failed", {})
     with pytest.raises(ModelUnavailable, match=r"(?s)読み込めません.*KIKIGAKI_MODEL"):
         load_encoder()
 
@@ -178,9 +178,9 @@ def test_same_sizes_other_bytes(tmp_path):
 
 
 def test_without_a_model_words_answer_and_it_is_said(notes, store_folder, tmp_path, monkeypatch):
-    monkeypatch.setattr("index.encoder.DEFAULT_MODEL", tmp_path / "gone")
-    monkeypatch.setattr("index.encoder._loaded", {})
-    monkeypatch.setattr("index.encoder._failed", {})
+    monkeypatch.setattr("index.models.encoder.DEFAULT_MODEL", tmp_path / "gone")
+    monkeypatch.setattr("index.models.encoder._loaded", {})
+    monkeypatch.setattr("index.models.encoder._failed", {})
     report = build(notes, store_folder)
     assert any("読み込めません" in remark for remark in report.remarks)
     with open_store(store_folder) as store:

@@ -11,12 +11,12 @@ from typing import Any
 import pytest
 from conftest import BigramEncoder, until, write_notes
 
-import index.encoder
+import index.models.encoder
 from index import build
 from index.build import Update, update_notes
 from index.errors import StoreMismatch
 from index.filters import Filter
-from index.writer import StoreWriter
+from index.storage.writer import StoreWriter
 from qa.desk import Desk
 
 
@@ -30,8 +30,8 @@ def model_gate(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
         gate.wait(30)
         return encoder
 
-    monkeypatch.setattr(index.encoder, "_load", load)
-    monkeypatch.setattr(index.encoder, "_loaded", {})
+    monkeypatch.setattr(index.models.encoder, "_load", load)
+    monkeypatch.setattr(index.models.encoder, "_loaded", {})
     yield gate
     gate.set()
 

@@ -8,12 +8,12 @@ from conftest import EXAMPLE, ROOT, BigramEncoder, write_notes
 
 from benchmarks import dialogues
 from index import build, open_store
-from index.store import Store
+from index.storage.store import Store
 from qa import ask
 from qa.dialogue import asks_on, standalone
-from qa.measures import mean
+from qa.measuring.measures import mean
+from qa.measuring.questions import read_questions
 from qa.question import clean
-from qa.questions import read_questions
 
 CASES = list(read_questions(dialogues.CASES))
 

@@ -15,8 +15,8 @@ from index.folder import scan
 from index.notes import read_note
 from index.passages import split
 from index.status import status_lines
-from index.store import FILE_NAME
-from index.writer import StoreWriter
+from index.storage.store import FILE_NAME
+from index.storage.writer import StoreWriter
 
 DIFFERENCE = "フォルダとの差 (against the folder)"
 

@@ -13,9 +13,9 @@ from docx.oxml import parse_xml
 from docx.oxml.ns import nsdecls
 
 from benchmarks import fuzz
-from index.documents import Document, extract
 from index.errors import Unreadable
-from index.isolated import CHILD, Reader, read_document
+from index.formats.documents import Document, extract
+from index.formats.isolated import CHILD, Reader, read_document
 
 PAGE = """<!DOCTYPE html><html><head><title>会議の
  記録</title><meta name="Keywords" content="会議、予算, 春"><meta name="date" content="2024-05-01">
@@ -294,7 +294,7 @@ FAKE = CHILD.replace(
     "serve()",
     """
 import os, time
-from index.documents import Document
+from index.formats.documents import Document
 def fake(content, suffix):
     if content == b"crash":
         os.abort()

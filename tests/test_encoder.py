@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from conftest import make_model
 
-from index.encoder import configured_model, load_encoder
 from index.errors import ModelUnavailable
+from index.models.encoder import configured_model, load_encoder
 
 
 def test_a_model_folder_with_its_own_prompts(

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from index.encodings import decode
 from index.errors import Unreadable
+from index.formats.encodings import decode
 
 SEEDS = Path(__file__).parent.parent / "seeds"
 SAMPLES = {

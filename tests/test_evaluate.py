@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 from conftest import BigramEncoder, write_notes
 
-import index.encoder
-from qa.compare import compare
+import index.models.encoder
 from qa.evaluate import main
-from qa.outcomes import Outcome, intervals, summarize
-from qa.questions import Place, QuestionsError, locate
-from qa.results import as_json, read_outcomes
+from qa.measuring.compare import compare
+from qa.measuring.outcomes import Outcome, intervals, summarize
+from qa.measuring.questions import Place, QuestionsError, locate
+from qa.measuring.results import as_json, read_outcomes
 
 QUESTIONS = [
     {"id": "q1", "category": "who", "question": "鍵は誰に返す？", "quotes": ["鍵は管理人に返す"]},
@@ -26,8 +26,8 @@ QUESTIONS = [
 @pytest.fixture(autouse=True)
 def fast_model(monkeypatch: pytest.MonkeyPatch) -> None:
     """The command loads a BigramEncoder."""
-    monkeypatch.setattr(index.encoder, "_load", lambda _: BigramEncoder())
-    monkeypatch.setattr(index.encoder, "_loaded", {})
+    monkeypatch.setattr(index.models.encoder, "_load", lambda _: BigramEncoder())
+    monkeypatch.setattr(index.models.encoder, "_loaded", {})
 
 
 def outcome(id: str, ranks: Sequence[int | None], found: bool = True, **other: Any) -> Outcome:

@@ -21,17 +21,17 @@ import index
 import qa
 import ui
 from index import build, open_store
-from index.documents import extract
-from index.encodings import decode
 from index.errors import Unreadable
-from index.markup import plain
-from index.metadata import about
+from index.formats.documents import extract
+from index.formats.encodings import decode
+from index.formats.metadata import about
+from index.formats.pdf import _join
 from index.notes import Note
 from index.passages import split
-from index.pdf import _join
-from index.store import Store, searched_text
+from index.storage.store import Store, searched_text
 from index.terminal import harmless
-from index.tokens import bigrams, normalize, tokenize
+from index.words.markup import plain
+from index.words.tokens import bigrams, normalize, tokenize
 from qa import ask
 from qa.dialogue import standalone
 from qa.offers import question_about

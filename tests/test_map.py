@@ -13,7 +13,7 @@ from test_desk import desk, model_gate, wait_until_idle
 
 from index import build, open_store
 from index.projection import nearest, place, project
-from index.store import QuestionVector, Store
+from index.storage.store import QuestionVector, Store
 from qa.desk import Desk, Status
 from qa.map import Drawing, Mapper
 from ui.map_page import map_page

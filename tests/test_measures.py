@@ -4,7 +4,7 @@ from math import log2, sqrt
 
 import pytest
 
-from qa.measures import (
+from qa.measuring.measures import (
     auroc,
     interval,
     mean,

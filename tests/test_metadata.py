@@ -7,9 +7,9 @@ from conftest import write_notes
 from hypothesis import given
 from hypothesis import strategies as st
 
-from index.dates import iso_date
-from index.metadata import MAX_CHARS, MAX_COUNT, About, about
+from index.formats.metadata import MAX_CHARS, MAX_COUNT, About, about
 from index.notes import read_notes
+from index.words.dates import iso_date
 
 
 @pytest.mark.parametrize(

@@ -12,12 +12,12 @@ from test_build import dump, top
 from test_crash import searches
 from test_map import wait_for
 
-import index.encoder
+import index.models.encoder
 from index import build, open_store
 from index.build import BuildReport
 from index.status import status_lines
-from index.store import FILE_NAME, Store
-from index.writer import StoreWriter
+from index.storage.store import FILE_NAME, Store
+from index.storage.writer import StoreWriter
 from qa import ask, retrieve
 from qa.map import Mapper
 
@@ -42,7 +42,7 @@ def many(tmp_path: Path) -> Path:
 def nothing_tried(monkeypatch: pytest.MonkeyPatch) -> None:
     """No model was loaded or missed before."""
     for tried in ("_loaded", "_failed"):
-        monkeypatch.setattr(index.encoder, tried, {})
+        monkeypatch.setattr(index.models.encoder, tried, {})
 
 
 @pytest.fixture

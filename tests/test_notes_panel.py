@@ -22,9 +22,9 @@ from starlette.testclient import TestClient
 from test_chat import desk_chat
 
 import app
-import index.encoder
 import index.folder
 import index.inbox
+import index.models.encoder
 from index import open_store
 from index.folder import scan
 from index.inbox import Kept, NotKept, arriving
@@ -195,8 +195,8 @@ def test_a_folder_that_is_read_only_is_said(tmp_path: Path) -> None:
 def desk(
     notes: Path, store_folder: Path, encoder: BigramEncoder, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Desk]:
-    monkeypatch.setattr(index.encoder, "_load", lambda _: encoder)
-    monkeypatch.setattr(index.encoder, "_loaded", {})
+    monkeypatch.setattr(index.models.encoder, "_load", lambda _: encoder)
+    monkeypatch.setattr(index.models.encoder, "_loaded", {})
     opened = Desk(notes, store_folder)
     opened.start()
     yield opened

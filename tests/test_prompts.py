@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from conftest import make_model
 
-from index.encoder import Encoder, load_encoder
-from index.prompts import Prompts, prompts_of
+from index.models.encoder import Encoder, load_encoder
+from index.models.prompts import Prompts, prompts_of
 
 
 @pytest.fixture

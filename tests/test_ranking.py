@@ -7,8 +7,8 @@ from conftest import BigramEncoder, write_notes
 
 from index import build, open_store
 from index.passages import Passage
-from index.store import Store
-from index.tokens import tokenize
+from index.storage.store import Store
+from index.words.tokens import tokenize
 from qa import ask, retrieve
 from qa.answer_kind import kind_asked, offers
 from qa.hit import Hit

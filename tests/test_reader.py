@@ -12,10 +12,10 @@ from rich.console import Console
 
 from index import build, open_store
 from index.errors import ModelUnavailable
-from index.onnx_model import MANIFEST, open_tokenizer
+from index.models.onnx_model import MANIFEST, open_tokenizer
 from index.passages import Passage
 from index.settings import DEFAULT_MODEL, DEFAULT_READER, ROOT
-from index.store import Store
+from index.storage.store import Store
 from qa import Answer, ask
 from qa.answer import NO_ANSWER, NOTHING_CLOSE
 from qa.hit import Finding, Hit

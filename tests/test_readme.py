@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from conftest import ROOT
 
-from index.store import Store
+from index.storage.store import Store
 
 READMES = ("README.md", "README.ja.md")
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from index.keywords import (
+from index.storage.keywords import (
     BIGRAM_WEIGHT,
     CONTEXT_WEIGHT,
     OTHER_TERMS,
@@ -15,9 +15,9 @@ from index.keywords import (
     KeywordRow,
     idf,
 )
-from index.stamp import Commit
-from index.tokens import Word
-from index.vectors import VectorIndex
+from index.storage.stamp import Commit
+from index.storage.vectors import VectorIndex
+from index.words.tokens import Word
 from qa.retrieve import VECTOR_WEIGHT, fuse
 
 K1, B = 1.2, 0.75  # tantivy's BM25

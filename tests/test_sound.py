@@ -2,7 +2,7 @@
 
 import pytest
 
-from index.sound import sound
+from index.words.sound import sound
 
 
 @pytest.mark.parametrize(

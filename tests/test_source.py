@@ -8,7 +8,7 @@ from chromium import BOX, Asked, needs_chromium, send, serving
 from conftest import EXAMPLE, SEEDS_NOTE, BigramEncoder, write_notes
 from playwright.sync_api import Page, expect
 
-import index.encoder
+import index.models.encoder
 from index import build
 from qa.desk import Desk
 from ui.editor import editor_link
@@ -29,8 +29,8 @@ NOTES = {
 def address(
     tmp_path: Path, encoder: BigramEncoder, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[str]:
-    monkeypatch.setattr(index.encoder, "_load", lambda _: encoder)
-    monkeypatch.setattr(index.encoder, "_loaded", {})
+    monkeypatch.setattr(index.models.encoder, "_load", lambda _: encoder)
+    monkeypatch.setattr(index.models.encoder, "_loaded", {})
     folder = write_notes(tmp_path / "notes", NOTES)
     build(folder, tmp_path / "store", encoder=encoder)
     desk = Desk(folder, tmp_path / "store")

@@ -20,7 +20,7 @@ from test_chat import EVIL
 
 from index import build, open_store
 from index.passages import Passage
-from index.store import Store
+from index.storage.store import Store
 from qa import Answer, Citation, Hit, ask
 from qa.why import Match, Why
 from ui.export import file_name, markdown, plain, quoted

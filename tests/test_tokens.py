@@ -2,8 +2,8 @@
 
 import pytest
 
-from index.markup import plain
-from index.tokens import as_written, bigrams, fold_katakana, normalize, tokenize
+from index.words.markup import plain
+from index.words.tokens import as_written, bigrams, fold_katakana, normalize, tokenize
 
 
 def terms(text: str) -> list[str]:

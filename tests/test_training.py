@@ -9,7 +9,7 @@ import pytest
 from safetensors.numpy import load_file
 from tokenizers import Tokenizer
 
-from index.onnx_encoder import OnnxEncoder
+from index.models.onnx_encoder import OnnxEncoder
 from index.settings import DEFAULT_MODEL
 from qa.reader import Reader
 from training import (

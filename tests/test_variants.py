@@ -12,7 +12,7 @@ import pytest
 from conftest import BigramEncoder, write_notes
 
 from index import build, open_store
-from index.store import Store
+from index.storage.store import Store
 from qa import retrieve
 
 ROWS = [

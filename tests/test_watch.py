@@ -14,7 +14,7 @@ from conftest import BigramEncoder, until
 
 from index import open_store
 from index.build import BuildReport
-from index.store import Store
+from index.storage.store import Store
 from index.watch import Follower
 from qa import ask, retrieve
 

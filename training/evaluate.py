@@ -18,11 +18,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from index.models.onnx_encoder import OnnxEncoder
 from index.notes import read_notes
-from index.onnx_encoder import OnnxEncoder
 from index.passages import split
-from index.store import encoder_text
-from qa.questions import read_questions
+from index.storage.store import encoder_text
+from qa.measuring.questions import read_questions
 from training.log import logged
 
 DEPTH = 10

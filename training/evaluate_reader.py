@@ -20,7 +20,7 @@ import numpy as np
 
 from index.settings import DEFAULT_MODEL
 from qa.hit import Finding
-from qa.measures import auroc
+from qa.measuring.measures import auroc
 from qa.reader import WINDOW, Reader
 from training.log import logged
 from training.reader_net import open_cutter

@@ -18,9 +18,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from index.onnx_model import MANIFEST
+from index.models.onnx_model import MANIFEST
 from index.settings import DEFAULT_MODEL
-from index.stamp import sha256
+from index.storage.stamp import sha256
 from training.graph import WEIGHTS, WORDS, build_reader, places
 from training.log import logged
 

@@ -27,7 +27,7 @@ from index.build import open_writer, update_notes
 from index.folder import check_folder
 from index.notes import read_notes
 from index.passages import Passage, split
-from index.store import encoder_text, open_store
+from index.storage.store import encoder_text, open_store
 from qa.question import read_question
 from qa.retrieve import candidates
 from training.log import logged

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from index.onnx_model import open_tokenizer
+from index.models.onnx_model import open_tokenizer
 from qa.hit import Finding
 from qa.reader import finding
 from qa.windows import Cutter, Window

@@ -14,7 +14,7 @@ from urllib.parse import quote
 
 from index import folder as rules
 from index.names import visible
-from index.store import ListedNote
+from index.storage.store import ListedNote
 from qa.desk import Desk, Status
 from ui.html import both, safe
 

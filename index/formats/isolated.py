@@ -23,8 +23,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import IO, Any
 
-from index.documents import Document, extract
 from index.errors import Unreadable
+from index.formats.documents import Document, extract
 
 SECONDS = 5.0  # for a small file, which takes hundredths of one
 SECONDS_PER_MB = 5.0  # more for a large one: 1,250 dense pages in 2.2 MB took 9 on 2 busy cores
@@ -39,7 +39,7 @@ import sys, types
 sys.path[0] = sys.argv[1]
 index = sys.modules["index"] = types.ModuleType("index")
 index.__path__ = [sys.argv[1] + "/index"]
-from index.isolated import serve
+from index.formats.isolated import serve
 serve()
 """
 
@@ -98,7 +98,7 @@ class Reader:
         if self._child and self._child.poll() is None:
             return self._child
         self._close()
-        package = Path(__file__).resolve().parent.parent
+        package = Path(__file__).resolve().parent.parent.parent
         child = subprocess.Popen(
             [sys.executable, "-c", self._source, str(package)],
             stdin=subprocess.PIPE,

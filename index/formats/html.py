@@ -7,9 +7,9 @@ from contextlib import suppress
 
 from lxml import etree
 
-from index.documents import Document, Lines, day, is_wide, keywords
-from index.encodings import decode
 from index.errors import Unreadable
+from index.formats.documents import Document, Lines, day, is_wide, keywords
+from index.formats.encodings import decode
 
 MAX_LEVEL = 40  # of lists that are drawn further in; as deep as passages look
 

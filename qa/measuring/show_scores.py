@@ -11,8 +11,8 @@ from rich.table import Table
 from rich.text import Text
 
 from index.terminal import harmless
-from qa.compare import Comparison
-from qa.outcomes import Interval, Outcome, by_category, intervals, summarize
+from qa.measuring.compare import Comparison
+from qa.measuring.outcomes import Interval, Outcome, by_category, intervals, summarize
 
 LISTED = 40  # questions named one by one; --json has them all
 # Measure, its short name, and what it says.

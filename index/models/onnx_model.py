@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from index.stamp import sha256
+from index.storage.stamp import sha256
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

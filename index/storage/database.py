@@ -17,7 +17,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from index.errors import StoreDamaged, StoreError, StoreMissing
-from index.stamp import Commit
+from index.storage.stamp import Commit
 
 SCHEMA = 3  # raise when the tables below change: the store is then built again
 DAMAGE = (

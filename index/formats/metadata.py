@@ -15,8 +15,8 @@ from pathlib import PurePosixPath
 
 import yaml
 
-from index.dates import iso_date
-from index.markup import Fences, front_matter
+from index.words.dates import iso_date
+from index.words.markup import Fences, front_matter
 
 MARKDOWN = frozenset({".md", ".markdown"})
 MAX_YAML_CHARS = 8_000  # YAML is read slowly, 30,000 characters a second; people write a few lines

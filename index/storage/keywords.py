@@ -1,7 +1,7 @@
 """Keyword search: BM25 over words, headings and character bigrams, kept by tantivy.
 
-The only module that imports tantivy. Words are cut by index.tokens beforehand; tantivy splits its
-input at spaces and never sees Japanese text. What is kept here is a cache of the SQLite store.
+The only module that imports tantivy. Words are cut by index.words.tokens beforehand; tantivy splits
+its input at spaces and never sees Japanese text. What is kept here is a cache of the SQLite store.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from pathlib import Path
 
 import tantivy
 
-from index.private import close_all_to_others, make_folder
-from index.stamp import Commit, Stamp, checksums, read_stamp, write_stamp
-from index.tokens import Word
+from index.storage.private import close_all_to_others, make_folder
+from index.storage.stamp import Commit, Stamp, checksums, read_stamp, write_stamp
+from index.words.tokens import Word
 
 SCHEMA = 1  # raise when the fields below change: the cache is then made again
 LIST = "meta.json"  # tantivy's list of the segments it searches

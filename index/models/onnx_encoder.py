@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from index.errors import ModelUnavailable
-from index.onnx_model import (
+from index.models.onnx_model import (
     batches,
     fingerprint,
     give_back_memory,

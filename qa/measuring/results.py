@@ -14,8 +14,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from qa.outcomes import Outcome, by_category, intervals, summarize
-from qa.questions import QuestionsError
+from qa.measuring.outcomes import Outcome, by_category, intervals, summarize
+from qa.measuring.questions import QuestionsError
 
 _NUMBER = (int, float)
 # The fields that are read again, with their types; ranks are looked at one by one.

@@ -26,7 +26,17 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from filelock import Timeout
 
-from index.database import (
+from index.errors import StoreError, StoreMismatch
+from index.filters import Filter
+from index.folder import NoteFile, Skipped
+from index.models.encoder import (
+    Encoder,
+    encoder_ready,
+    load_encoder,
+)
+from index.notes import READER
+from index.passages import SPLITTER, Passage
+from index.storage.database import (
     CHECKED,
     SCHEMA,
     Database,
@@ -36,22 +46,12 @@ from index.database import (
     must_be_whole,
     newest_commit,
 )
-from index.encoder import (
-    Encoder,
-    encoder_ready,
-    load_encoder,
-)
-from index.errors import StoreError, StoreMismatch
-from index.filters import Filter
-from index.folder import NoteFile, Skipped
-from index.keywords import KeywordIndex, KeywordRow
-from index.markup import plain
-from index.notes import READER
-from index.passages import SPLITTER, Passage
-from index.private import lock
-from index.stamp import Commit, Stamp
-from index.tokens import Word, bigrams, tokenizer_fingerprint
-from index.vectors import VectorIndex
+from index.storage.keywords import KeywordIndex, KeywordRow
+from index.storage.private import lock
+from index.storage.stamp import Commit, Stamp
+from index.storage.vectors import VectorIndex
+from index.words.markup import plain
+from index.words.tokens import Word, bigrams, tokenizer_fingerprint
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -142,7 +142,7 @@ class Store:
     """One folder's notes, searchable; safe to share between threads.
 
     `open_store` opens one for searching, `build` makes and updates one through
-    `index.writer.StoreWriter`.
+    `index.storage.writer.StoreWriter`.
     """
 
     def __init__(self, folder: Path, *, encoder: Encoder | None = None) -> None:

@@ -10,8 +10,8 @@ from typing import Any, TypeAlias
 import pypdfium2
 from pypdfium2 import raw
 
-from index.documents import Document, day, is_wide, keywords
 from index.errors import Unreadable
+from index.formats.documents import Document, day, is_wide, keywords
 
 MIN_FULL_LINE = 40  # columns; on a page of shorter lines, ends of lines are the writer's own
 FULL = 0.85  # of the widest line: Latin letters are narrower than a column, words stay whole

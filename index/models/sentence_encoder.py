@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from index.errors import ModelUnavailable
-from index.prompts import Prompts
+from index.models.prompts import Prompts
 
 if TYPE_CHECKING:
     import numpy as np

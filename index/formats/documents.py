@@ -75,14 +75,14 @@ def extract(content: bytes, suffix: str) -> Document:
 
 def _read(content: bytes, suffix: str) -> Document:
     if suffix == ".pdf":
-        from index.pdf import read_pdf
+        from index.formats.pdf import read_pdf
 
         return read_pdf(content)
     if suffix == ".docx":
-        from index.docx import read_docx
+        from index.formats.docx import read_docx
 
         return read_docx(content)
-    from index.html import read_html
+    from index.formats.html import read_html
 
     return read_html(content)
 

@@ -13,8 +13,8 @@ import docx
 from docx.oxml.ns import qn
 from lxml import etree
 
-from index.documents import Document, Lines, day, keywords
 from index.errors import Unreadable
+from index.formats.documents import Document, Lines, day, keywords
 
 MAX_UNPACKED = (
     200_000_000  # bytes of all parts; a note of 50 MB is mostly pictures, which hardly pack

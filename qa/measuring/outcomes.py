@@ -12,9 +12,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
-from index.store import Store
+from index.storage.store import Store
 from qa.answer import Answer, ask
-from qa.measures import (
+from qa.measuring.measures import (
     auroc,
     interval,
     mean,
@@ -25,7 +25,7 @@ from qa.measures import (
     resampled_aurocs,
     resampled_means,
 )
-from qa.questions import Asked, Place
+from qa.measuring.questions import Asked, Place
 
 if TYPE_CHECKING:
     import numpy as np

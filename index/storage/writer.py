@@ -18,7 +18,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 from filelock import FileLock
 
-from index.database import (
+from index.errors import StoreError, StoreMismatch
+from index.folder import NoteFile, Skipped
+from index.models.encoder import Encoder
+from index.notes import Note
+from index.passages import Passage, label
+from index.storage.database import (
     SCHEMA,
     Database,
     checksum,
@@ -27,13 +32,8 @@ from index.database import (
     new_commit,
     set_meta,
 )
-from index.encoder import Encoder
-from index.errors import StoreError, StoreMismatch
-from index.folder import NoteFile, Skipped
-from index.notes import Note
-from index.passages import Passage, label
-from index.private import close_all_to_others, close_to_others, lock, make_folder, open_new
-from index.store import (
+from index.storage.private import close_all_to_others, close_to_others, lock, make_folder, open_new
+from index.storage.store import (
     FILE_NAME,
     MARKER,
     MARKER_TEXT,
@@ -45,8 +45,8 @@ from index.store import (
     searched_text,
     versions,
 )
-from index.tokens import tokenize
-from index.vectors import VectorIndex
+from index.storage.vectors import VectorIndex
+from index.words.tokens import tokenize
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -19,9 +19,9 @@ from importlib.metadata import version
 
 import fugashi
 
-from index.dates import DATE, numbers
-from index.markup import plain
-from index.sound import sound
+from index.words.dates import DATE, numbers
+from index.words.markup import plain
+from index.words.sound import sound
 
 RULES = 8  # raise when a change here gives other terms: every store is then cut again
 

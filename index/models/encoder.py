@@ -12,9 +12,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from index.errors import ModelUnavailable
-from index.onnx_encoder import OnnxEncoder, default_fingerprint
-from index.prompts import prompts_of
-from index.sentence_encoder import SentenceTransformerEncoder, open_model, weights_fingerprint
+from index.models.onnx_encoder import OnnxEncoder, default_fingerprint
+from index.models.prompts import prompts_of
+from index.models.sentence_encoder import (
+    SentenceTransformerEncoder,
+    open_model,
+    weights_fingerprint,
+)
 from index.settings import DEFAULT_MODEL, model_name
 
 if TYPE_CHECKING:

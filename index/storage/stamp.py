@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
-from index.private import open_new
+from index.storage.private import open_new
 
 
 class Commit(NamedTuple):

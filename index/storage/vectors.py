@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from index.private import open_new
-from index.stamp import Commit, Stamp, checksums, read_stamp, write_stamp
+from index.storage.private import open_new
+from index.storage.stamp import Commit, Stamp, checksums, read_stamp, write_stamp
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from qa.outcomes import Interval, Outcome, difference_intervals, summarize
+from qa.measuring.outcomes import Interval, Outcome, difference_intervals, summarize
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,1 @@
+"""Encoders: which one is configured, how it is run, and with which prompts."""

@@ -1,0 +1,1 @@
+"""How often the right lines are found, and refusals are right: what `qa.evaluate` shows."""
