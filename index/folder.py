@@ -12,6 +12,7 @@ import os
 import re
 import stat
 import unicodedata
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -32,7 +33,6 @@ TEXTS = frozenset({".txt", ".text", ".md", ".markdown", ".org", ".csv", ".tsv"})
 SUFFIXES = TEXTS | DOCUMENTS
 # A longer list would be matched for hours against the files of a large folder.
 MAX_IGNORE_BYTES = 50_000
-MAX_STARS = 3  # in one name; with four, pathspec took 8 s for a name of 250 equal letters
 MAX_BYTES = 50_000_000  # a note anyone wrote by hand is far smaller; a log or a dump is not a note
 
 
@@ -206,28 +206,44 @@ def _read_ignored(
     root: Path, below: str, above: _Ignored | None, skipped: list[Skipped]
 ) -> _Ignored | None:
     """The patterns of a folder's own ignore file on top of those above; named if it is no good."""
-    from pathspec import GitIgnoreSpec
-
     try:
         content = read_bytes(root, below + IGNORE_FILE, MAX_IGNORE_BYTES)
         if len(content) > MAX_IGNORE_BYTES:
             raise Unreadable(too_large(MAX_IGNORE_BYTES))
-        lines = content.decode("utf-8-sig").splitlines()
-        if slow := [line for line in lines if _stars(line) > MAX_STARS]:
-            reason = f"* が多すぎるので使わない行: {slow[0]!r:.80} (line not used: too many *)"
-            skipped.append(Skipped(below + IGNORE_FILE, reason))
-        used = [line for line in lines if _stars(line) <= MAX_STARS]
-        return _Ignored(above, below, GitIgnoreSpec.from_lines(used))
-    except (Unreadable, OSError, ValueError) as error:
+        patterns, unusable = _patterns(content.decode("utf-8-sig").splitlines())
+    except Exception as error:  # also what re and RE2 raise, each an error of its own
         said = os_reason(error) if isinstance(error, OSError) else error
         reason = f"使えません: {said} (cannot be used, so nothing is left out by it)"
         skipped.append(Skipped(below + IGNORE_FILE, reason))
         return above
+    if unusable:
+        reason = f"使えない行があります: {unusable[0]!r:.80} (a line that is no pattern)"
+        skipped.append(Skipped(below + IGNORE_FILE, reason))
+    return _Ignored(above, below, patterns)
 
 
-def _stars(line: str) -> int:
-    """The most wildcards that a pattern has within one name."""
-    return max(len(re.findall(r"\*+", part)) for part in line.split("/"))
+def _patterns(lines: list[str]) -> tuple[GitIgnoreSpec, list[str]]:
+    """The patterns of an ignore file, and those lines that are none."""
+    from pathspec import GitIgnoreSpec
+
+    def compiled(some: list[str]) -> GitIgnoreSpec:
+        # RE2 takes no more time than a name is long; others took 8 s for a name of 250 letters.
+        return GitIgnoreSpec.from_lines(some, backend="re2")
+
+    def is_usable(line: str) -> bool:
+        try:
+            compiled([line])
+        except Exception:
+            return False
+        return True
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of patterns that a later Python may read otherwise
+        try:
+            return compiled(lines), []
+        except Exception:
+            usable = [line for line in lines if is_usable(line)]
+            return compiled(usable), [line for line in lines if line not in usable]
 
 
 def _walk(

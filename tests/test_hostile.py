@@ -74,9 +74,9 @@ def grows_too_fast(read: Callable[[str], object], unit: str, end: str = "") -> b
 
 def modules() -> Iterator[ModuleType]:
     for package in (index, qa, ui):
-        for found in pkgutil.iter_modules(package.__path__):
-            if found.name != "__main__":
-                yield importlib.import_module(f"{package.__name__}.{found.name}")
+        for found in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
+            if not found.name.endswith("__main__"):
+                yield importlib.import_module(found.name)
 
 
 def searched_for() -> Iterator[tuple[str, "re.Pattern[str]"]]:

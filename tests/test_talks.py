@@ -178,7 +178,12 @@ note_text = st.text(
         st.sampled_from('\n \t\u3000#*_`<>[]()&;!|~-+=.1aあ\\":$'), st.characters(codec="utf-8")
     ),
     max_size=40,
-).filter(lambda text: text.strip() and not any(sign < " " and sign not in "\n\t" for sign in text))
+).filter(
+    lambda text: (
+        text.strip().strip("\x7f\x85").strip()
+        and not any(sign < " " and sign not in "\n\t" for sign in text)
+    )
+)
 
 
 @given(st.one_of(note_text, st.lists(st.sampled_from(MARKS), min_size=1).map("\n".join)))
