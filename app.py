@@ -185,8 +185,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         secret = login(
             os.environ.get("KIKIGAKI_USER") or "", os.environ.get("KIKIGAKI_PASSWORD") or ""
         )
-        listener = listen(options.host, options.port)
         desk = Desk(notes, store_folder(notes, options.store))
+        listener = listen(options.host, options.port)
     except NotesError as error:
         sys.stderr.write(f"{error}\n")
         return 1

@@ -45,8 +45,8 @@ _COLUMN_NAMES = re.compile(  # of a CSV; short and no numbers, so no 1,000円
 _NUMBER = re.compile(r"[-+±¥$€]?[0-9][0-9,./:％%-]*|")
 _ORG_HEADING = re.compile(r"\*+\s")
 _ORG_TITLE = re.compile(
-    r"\*+\s+(?:(?:TODO|NEXT|DOING|WAITING|WAIT|HOLD|DONE|CANCELED|CANCELLED)\s+)?"
-    r"(?:\[#\w\]\s+)?(.*?)(?:\s+:[\w@#%:]+:)?$"
+    r"\*+\s+(?!\s)(?:(?:TODO|NEXT|DOING|WAITING|WAIT|HOLD|DONE|CANCELED|CANCELLED)\s+(?!\s))?"
+    r"(?:\[#\w\]\s+(?!\s))?(.*?)(?:(?<!\s)\s+:[\w@#%:]+:)?$"
 )
 _ORG_OPENING = re.compile(r"#\+begin_(\S+)|:[\w-]+:$", re.IGNORECASE)
 _SENTENCE_END = re.compile(r"[。．！？!?]+[」』）)\]】]*|\.(?=\s)")

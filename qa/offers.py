@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 SHORT = 20  # characters of a heading that reads well in a question
 # Letters and what joins them: a list of columns, a date or a quoted title makes no question.
-READABLE = re.compile(r"[^\W\d_]+(?:[-・ 　ー〜][^\W\d_]+)*")
+READABLE = re.compile(r"[^\W\d_]+(?:[-・ 　〜][^\W\d_]+)*")
 REMARK = re.compile(r"[(（][^()（）]*[)）]\s*$")  # 材料 (4人分): the remark is not asked for
 
 

@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import re
 import threading
-import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
 import fugashi
 
-from index.words.markup import plain
+from index.words.markup import composed, plain
 from index.words.tokens import CODE, FUNCTION_LEMMAS, KATAKANA
 
 ASKING = frozenset(
@@ -84,7 +83,7 @@ class Unit:
 
 def flat(text: str) -> str:
     """A text in one line and one spelling of its signs (NFKC), without marks such as ruby."""
-    return " ".join(unicodedata.normalize("NFKC", plain(text)).split())
+    return " ".join(composed(plain(text), "NFKC").split())
 
 
 @lru_cache(maxsize=256)

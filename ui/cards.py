@@ -19,6 +19,7 @@ from qa.show import reason
 from ui.html import both, safe
 from ui.note_page import note_address
 
+MOST_WORDS = 500  # marked in a passage, which has fewer; a kept conversation may hold any text
 CHANGED = both(
     "このファイルは索引を作ったあとで変わりました。", "This file has changed since it was indexed."
 )
@@ -117,7 +118,7 @@ def _marked(hit: Hit, citations: Sequence[Citation]) -> str:
 
 def _words(text: str, words: Iterable[str]) -> set[int]:
     """Where the words stand in a text; of two that begin at one place the longer."""
-    longest = sorted(filter(None, words), key=len, reverse=True)
+    longest = sorted(filter(None, words), key=len, reverse=True)[:MOST_WORDS]
     if not longest:
         return set()
     pattern = re.compile("|".join(map(re.escape, longest)))

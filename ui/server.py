@@ -53,7 +53,7 @@ class PortTaken(NotesError):
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """A listening socket, taken first of all so that a busy port is told at once.
+    """A listening socket, taken before any work so that a busy port is told at once.
 
     Raises:
         PortTaken: the port is in use or out of range, or the host is not this machine's.

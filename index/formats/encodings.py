@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 
 from index.errors import Unreadable
+from index.words.markup import composed
 
 READABLE_SHARE = 0.9  # of the characters; the seeds note and JaQuAD's texts are all above 0.97
 JAPANESE_SHARE = 0.7  # of the characters beyond ASCII; 墨壺, one common and one rare, has 0.75
@@ -115,7 +116,7 @@ def _cp932_or_euc_jp(content: bytes) -> tuple[str, str] | None:
     if not _NEVER_EUC.search(content):
         readings += [(text, "euc-jp") for text in _euc_jp(content)]
     if len({encoding for _, encoding in readings}) == 1:  # nothing to mistake half-width kana for
-        judged = [unicodedata.normalize("NFKC", text) for text, _ in readings]
+        judged = [composed(text, "NFKC") for text, _ in readings]
     else:
         judged = [_widen_words(text) for text, _ in readings]
     # Words in half-width kana also read as kanji, but kanji hardly ever as words: those go first.
@@ -184,13 +185,9 @@ def _euc_jp_like_utf8(content: bytes, text: str) -> tuple[str, str] | None:
 
     Only kanji can pass for two-byte UTF-8, never kana, so this is about very short notes.
     """
-    if text.isascii() or max(text) > "\u07ff" or all(map(_is_foreign, _composed(text))):
+    if text.isascii() or max(text) > "\u07ff" or all(map(_is_foreign, composed(text, "NFC"))):
         return None
     return _cp932_or_euc_jp(content)
-
-
-def _composed(text: str) -> str:
-    return unicodedata.normalize("NFC", text)  # é in two characters is no strange letter
 
 
 def _is_foreign(char: str) -> bool:

@@ -235,10 +235,9 @@ class _Page:
         lines = self._lines()
         while lines and not lines[-1].strip():
             lines.pop()
-        while lines and not lines[0].strip():
-            lines.pop(0)
         if not lines:
             return
+        lines = lines[next(at for at, line in enumerate(lines) if line.strip()) :]
         if not self.lists and not self.mark:
             self.out.add(lines)
             return

@@ -7,8 +7,9 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from datetime import date
+
+from index.words.markup import composed
 
 # A date in running text: 令和6年4月1日, 2024年4月, 2024-04-01, 2024/4/1, R6.4.1.
 DATE = re.compile(
@@ -38,7 +39,7 @@ def numbers(written: str) -> tuple[int, ...] | None:
 
 def iso_date(text: str) -> str:
     """The first date in a text as yyyy-mm-dd, a month as its first day; empty where none is."""
-    for match in _NAMED.finditer(unicodedata.normalize("NFKC", text)):
+    for match in _NAMED.finditer(composed(text, "NFKC")):
         written = match[0]
         if written.isdigit():
             written = f"{written[:4]}-{written[4:6]}-{written[6:]}"

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import re
 import threading
-import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -20,7 +19,7 @@ from importlib.metadata import version
 import fugashi
 
 from index.words.dates import DATE, numbers
-from index.words.markup import plain
+from index.words.markup import composed, plain
 from index.words.sound import sound
 
 RULES = 8  # raise when a change here gives other terms: every store is then cut again
@@ -52,6 +51,7 @@ DIGIT_LETTER = re.compile(r"(?<=\d)(?=[a-z])")
 LETTER_DIGIT = re.compile(r"(?<=[a-z])(?=\d)|(?<=\d)(?=[a-z])")
 PLURAL = re.compile(r"[a-z]{2,}[a-rt-z]s")  # the dictionary's ウィンドウズ is window
 KATAKANA = re.compile(r"[ァ-ヺー]+")
+LETTER = re.compile(r"[^\W_]")  # or digit: every word has one
 # Loan words whose English the dictionary lacks, or takes for another of that sound (crowd, sauce):
 # by katakana as fold_katakana leaves it. The dictionary's own English stays beside it.
 LOANS = dict(
@@ -89,7 +89,7 @@ def normalize(text: str) -> str:
 
 
 def _nfkc(text: str) -> str:
-    return unicodedata.normalize("NFKC", plain(text))
+    return composed(plain(text), "NFKC")
 
 
 def as_written(surface: str, text: str) -> str:
@@ -247,7 +247,7 @@ _taggers = _Taggers()
 
 
 def _japanese(text: str) -> Iterator[Word]:
-    if not text or text.isspace():
+    if not LETTER.search(text):
         return
     katakana: list[Word] = []  # a run of loan words written as one
     for token in _tokens(text):
