@@ -15,7 +15,8 @@ from qa.evidence import content
 
 NO_KIND = ("", "")
 _NAMED = {"person": "人名", "place": "地名"}
-_DIGITS = r"(?:[0-9][0-9,.]*|[一二三四五六七八九十百千数]+)"
+# Longer ones are no numbers, and from each of their digits it would be looked on to the last.
+_DIGITS = r"(?:[0-9][0-9,.]{0,30}|[一二三四五六七八九十百千数]{1,30})"
 # Units that are said in several ways; 何名 is answered by 12人.
 _SAME_UNIT = (
     "人|名", "%|パーセント|割", "[かヶカヵケ箇]国|国", "[かヶカヵケ箇]月|月", "[かヶカヵケ箇]所|所",

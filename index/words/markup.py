@@ -27,7 +27,8 @@ _KANA = "ぁ-ゖゝゞァ-ヺヽヾー・ｦ-ﾟ"
 # Ruby as Aozora Bunko writes it: 打《う》, and ｜ where the run does not begin at the kanji.
 _RUBY_RUN = re.compile(f"[｜|]([^｜|《》\n]{{1,40}})《[{_KANA} 　]+》")
 _RUBY = re.compile(f"(?<=[{_KANJI}])《[{_KANA} 　]+》")
-_AOZORA_NOTE = re.compile(r"［＃[^［］\n]*］")
+# To the end of the line where nothing closes it, so that no opening after it looks there again.
+_AOZORA_NOTE = re.compile(r"［＃[^］\n]*(］?)")
 _WIKI_LINK = re.compile(r"\[\[([^\[\]\n]+)\](?:\[([^\[\]\n]*)\])?\]")  # Obsidian's, and Org's
 _LINK = re.compile(r"\[([^\[\]\n]*)\]\(([^()\n]*)\)")
 _URL = re.compile(
@@ -52,7 +53,7 @@ def plain(text: str) -> str:
     if "《" in text:
         text = _RUBY.sub("", _RUBY_RUN.sub(r"\1", text))
     if "［＃" in text:
-        text = _AOZORA_NOTE.sub("", text)
+        text = _AOZORA_NOTE.sub(lambda note: "" if note[1] else note[0], text)
     if "[[" in text:
         text = _WIKI_LINK.sub(_link_words, text)
     if "](" in text:
