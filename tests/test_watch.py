@@ -193,7 +193,7 @@ def test_a_folder_that_is_away_for_a_while_loses_nothing(
     away.rename(notes)
     (notes / "猫.txt").write_text("猫はコタツで丸くなる。\n", encoding="utf-8")
     until(lambda: top("猫はどこ？", store) == "猫.txt")
-    until(lambda: not follower.state.error)
+    until(lambda: not follower.state.error and not follower.state.busy)
     assert len(encoder.encoded) == 1
     (notes / "犬.txt").write_text("犬は庭駆けまわる。\n", encoding="utf-8")  # followed as before
     until(lambda: top("犬", store) == "犬.txt")
