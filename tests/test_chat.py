@@ -247,6 +247,7 @@ def test_a_filter_is_set_by_keyboard_for_one_tab_and_cleared(
     expect(row).to_have_attribute("aria-expanded", "true")
     page.get_by_label(FOLDER).focus()
     page.keyboard.type("仕")
+    expect(page.get_by_role("option", name="仕事/", exact=True)).to_be_visible()
     page.keyboard.press("Enter")
     expect(said).to_have_text("絞り込み: 仕事/")
     page.get_by_label(TAGS).focus()
@@ -293,9 +294,13 @@ def test_a_filter_is_set_by_keyboard_for_one_tab_and_cleared(
 def test_a_saved_note_is_answered_in_the_open_page(page: Page, desk_chat: tuple[str, Path]) -> None:
     address, folder = desk_chat
     page.goto(address)
+    expect(page.locator(BOX)).to_be_focused()  # so that it takes the focus from nobody
     page.locator(ROW).click()
     page.get_by_label(FOLDER).focus()
     page.keyboard.type("家")
+    expect(
+        page.get_by_role("option", name="家/", exact=True)
+    ).to_be_visible()  # once the notes are read
     page.keyboard.press("Enter")
     expect(page.locator(SAID)).to_have_text("絞り込み: 家/")
     send(page, "猫はどこで丸くなる？")
