@@ -10,7 +10,7 @@ import argparse
 import random
 import re
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from pathlib import Path
@@ -25,7 +25,8 @@ from rich.progress import track
 from index.build import build
 from index.errors import NotesError
 from index.models.encoder import Encoder, load_encoder
-from index.storage.store import Store, open_store
+from index.storage.searcher import LocalSearcher, Searcher
+from index.storage.store import open_store
 from index.terminal import whole_number
 from qa import ranking
 from qa.evidence import read
@@ -38,7 +39,7 @@ from qa.retrieve import CANDIDATES, candidates, search
 DEPTH = 10
 RRF_K = 60  # of reciprocal rank fusion; Cormack, Clarke and Büttcher, SIGIR 2009
 
-Search = Callable[[Question, Store], Sequence[Hit]]
+Search = Callable[[Question, Searcher], Sequence[Hit]]
 
 
 class Remembering:
@@ -76,13 +77,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     encoder = Remembering(load_encoder())
     build(options.folder / "notes", options.folder / "store", encoder=encoder)
     print(f"| {len(rows)} questions | R@1 | R@3 | R@10 | RR |\n|---|---|---|---|---|")
-    with open_store(options.folder / "store", encoder=encoder) as store:
-        store.followed = True  # nobody changes these notes
+    with (
+        open_store(options.folder / "store", encoder=encoder) as store,
+        store.searcher() as index,
+    ):
         every = list(variants())
         for name, changed, find in track(every, console=Console(stderr=True)):
             with changed:
                 read.cache_clear()  # what was read under another row's settings
-                print("|", " | ".join([name, *measure(store, rows, find)]), "|", flush=True)
+                print("|", " | ".join([name, *measure(index, rows, find)]), "|", flush=True)
     return 0
 
 
@@ -96,7 +99,11 @@ def variants() -> Iterator[tuple[str, AbstractContextManager[Any], Search]]:
     yield "words + bigrams + vectors, weighted sum", nullcontext(), _fused
     yield "the same, ranked: what is used", nullcontext(), _used
     yield "– without bigrams", nullcontext(), _used_without("pairs", "triples")
-    yield "– without vectors", patch.object(Store, "question_vector", lambda *_: None), _used
+    yield (
+        "– without vectors",
+        patch.object(LocalSearcher, "question_vector", lambda *_: None),
+        _used,
+    )
     yield (
         "– without headings",
         patch("index.storage.keywords.CONTEXT_WEIGHT", 0.0),
@@ -114,9 +121,9 @@ def variants() -> Iterator[tuple[str, AbstractContextManager[Any], Search]]:
         yield f"– ranked without {sign}", off, _used
 
 
-def measure(store: Store, rows: Sequence[dict[str, Any]], find: Search) -> list[str]:
+def measure(index: Searcher, rows: Sequence[dict[str, Any]], find: Search) -> list[str]:
     """Recall at 1, 3 and 10 and the reciprocal rank of one way to search, as shown."""
-    ranks = [_rank(row, find(read_question(row["question"], store), store)) for row in rows]
+    ranks = [_rank(row, find(read_question(row["question"], index), index)) for row in rows]
     values = [mean([recall([rank], k) for rank in ranks]) for k in (1, 3, DEPTH)]
     return [f"{value:.3f}" for value in [*values, mean([reciprocal_rank([r]) for r in ranks])]]
 
@@ -130,63 +137,62 @@ def _rank(row: dict[str, Any], hits: Sequence[Hit]) -> int | None:
     return None
 
 
-def _used(question: Question, store: Store) -> Sequence[Hit]:
-    return search(question, store, DEPTH)
+def _used(question: Question, index: Searcher) -> Sequence[Hit]:
+    return search(question, index, DEPTH)
 
 
 def _used_without(*fields: str) -> Search:
     off: dict[str, Any] = {name: () for name in fields}
-    return lambda question, store: _used(replace(question, **off), store)
+    return lambda question, index: _used(replace(question, **off), index)
 
 
-def _bare_words(question: Question, store: Store) -> Sequence[Hit]:
+def _bare_words(question: Question, index: Searcher) -> Sequence[Hit]:
     words = tuple(replace(word, parts=(), sounds=()) for word in question.words)
-    return _used(replace(question, words=words), store)
+    return _used(replace(question, words=words), index)
 
 
-def _without_headings(question: Question, store: Store) -> Sequence[Hit]:
+def _without_headings(question: Question, index: Searcher) -> Sequence[Hit]:
     with (
         patch("qa.evidence.HEADING_EVIDENCE", 0.0),
         patch("qa.evidence.NAMED_HEADING_EVIDENCE", 0.0),
     ):
-        return _used(question, store)
+        return _used(question, index)
 
 
-def _fused(question: Question, store: Store) -> Sequence[Hit]:
-    return candidates(question, store, DEPTH)
+def _fused(question: Question, index: Searcher) -> Sequence[Hit]:
+    return candidates(question, index, DEPTH)
 
 
 def _keywords(*, words: bool = True, pairs: bool = True) -> Search:
-    def find(question: Question, store: Store) -> Sequence[Hit]:
-        found = store.search_keywords(
+    def find(question: Question, index: Searcher) -> Sequence[Hit]:
+        found = index.keywords(
             question.words if words else (), question.pairs if pairs else (), DEPTH
         )
-        return _hits(store, [row for row, _ in found])
+        return _hits(index, found)
 
     return find
 
 
-def _vectors(question: Question, store: Store) -> Sequence[Hit]:
-    return _hits(store, [row for row, _ in _nearest(question, store, DEPTH)])
+def _vectors(question: Question, index: Searcher) -> Sequence[Hit]:
+    return _hits(index, _nearest(question, index, DEPTH))
 
 
-def _reciprocal(question: Question, store: Store) -> Sequence[Hit]:
+def _reciprocal(question: Question, index: Searcher) -> Sequence[Hit]:
     scores: dict[int, float] = {}
-    by_words = store.search_keywords(question.words, question.pairs, CANDIDATES)
-    for found in (by_words, _nearest(question, store, CANDIDATES)):
-        for rank, (row, _) in enumerate(found, start=1):
+    by_words = index.keywords(question.words, question.pairs, CANDIDATES)
+    for found in (by_words, _nearest(question, index, CANDIDATES)):
+        for rank, row in enumerate(found, start=1):
             scores[row] = scores.get(row, 0.0) + 1 / (RRF_K + rank)
-    return _hits(store, sorted(scores, key=lambda row: -scores[row])[:DEPTH])
+    return _hits(index, sorted(scores, key=lambda row: -scores[row])[:DEPTH])
 
 
-def _nearest(question: Question, store: Store, k: int) -> list[tuple[int, float]]:
-    vector = store.question_vector(question.text)
-    return store.search_vectors(vector, k) if vector is not None else []
+def _nearest(question: Question, index: Searcher, k: int) -> dict[int, float]:
+    vector = index.question_vector(question.text)
+    return index.nearest(vector, k) if vector is not None else {}
 
 
-def _hits(store: Store, ids: Sequence[int]) -> list[Hit]:
-    passages = store.passages(ids)
-    return [Hit(passages[row], 0.0, 0.0, None) for row in ids if row in passages]
+def _hits(index: Searcher, ids: Iterable[int]) -> list[Hit]:
+    return [Hit(passage, 0.0, 0.0, None) for passage in index.passages(ids).values()]
 
 
 if __name__ == "__main__":

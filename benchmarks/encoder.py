@@ -21,7 +21,7 @@ from pathlib import Path
 from index.notes import read_notes
 from index.passages import split
 from index.settings import DEFAULT_MODEL
-from index.storage.store import encoder_text
+from index.storage.rows import encoder_text
 
 TURNS = 3
 QUESTION = "Hyper-Vのライブマイグレーション対応は？"

@@ -37,7 +37,8 @@ from index.build import build
 from index.errors import NotesError
 from index.notes import read_notes
 from index.passages import Passage, split
-from index.storage.store import Store, open_store
+from index.storage.searcher import Searcher
+from index.storage.store import open_store
 from index.terminal import whole_number
 from qa import rerank
 from qa.confidence import ANSWERS_FROM, Grounds, confidence, grounds
@@ -161,14 +162,13 @@ def ask_all(folder: Path, questions: int | None) -> list[Case]:
     rows = list(read_questions(folder / "questions.jsonl"))
     random.Random(0).shuffle(rows)
     build(folder / "notes", folder / "store")
-    with open_store(folder / "store") as store:
-        store.followed = True  # nobody changes these notes
-        return [_case(store, row) for row in rows[:questions]]
+    with open_store(folder / "store") as store, store.searcher() as index:
+        return [_case(index, row) for row in rows[:questions]]
 
 
-def _case(store: Store, row: dict[str, Any]) -> Case:
-    question = read_question(row["question"], store)
-    return Case(question, row, candidates(question, store, CANDIDATES))
+def _case(index: Searcher, row: dict[str, Any]) -> Case:
+    question = read_question(row["question"], index)
+    return Case(question, row, candidates(question, index, CANDIDATES))
 
 
 def count_words(folders: Sequence[Path], questions: int | None) -> None:
@@ -182,10 +182,9 @@ def count_words(folders: Sequence[Path], questions: int | None) -> None:
         random.Random(0).shuffle(rows)
         build(folder / "notes", folder / "store")
         notes = {note.path: split(note) for note in read_notes(folder / "notes")[0]}
-        with open_store(folder / "store") as store:
-            store.followed = True
+        with open_store(folder / "store") as store, store.searcher() as index:
             for row in rows[:questions]:
-                question = read_question(row["question"], store)
+                question = read_question(row["question"], index)
                 path, line = row["path"], row["lines"][0]
                 answering = next(p for p in notes[path] if p.start_line <= line <= p.end_line)
                 found = read(question, answering).held

@@ -27,9 +27,9 @@ from numpy.typing import NDArray
 
 from index.build import build, differences
 from index.passages import sentences
-from index.storage.store import QuestionVector, open_store
+from index.storage.store import Store, open_store
 from index.watch import Follower
-from index.words.tokens import tokenize
+from index.words.tokens import Word, tokenize
 
 NOTES = 10_000
 DIM = 384  # the default model's
@@ -100,23 +100,36 @@ def _follow(notes: Path, store: Path) -> tuple[list[float], list[float]]:
     by_words: list[float] = []
     by_vector: list[float] = []
     encoder = HashEncoder()
-    asked = QuestionVector(encoder.fingerprint, encoder.encode_questions(["x"])[0])
-    with Follower(notes, store, encoder=encoder) as follower, open_store(store) as reader:
-        reader.followed = True
+    vector = encoder.encode_questions(["x"])[0]
+    with (
+        Store(store, encoder=encoder) as written,
+        open_store(store) as reader,
+        Follower(notes, written) as follower,
+    ):
         while follower.state.busy:
             time.sleep(0.1)
         for number in range(100, 100 + SAVES):
             begun = time.perf_counter()
             (word,) = tokenize(_append(notes, number))
             word = replace(word, parts=(), sounds=())  # others have parts of it
-            while not (found := reader.search_keywords([word], (), 1)):
+            while not (found := _with_word(reader, word)):
                 time.sleep(0.01)
             by_words.append(time.perf_counter() - begun)
-            while not reader.cosines(asked, [found[0][0]]):
+            while not _with_vector(reader, vector, list(found)):
                 time.sleep(0.01)
             by_vector.append(time.perf_counter() - begun)
             time.sleep(1)
     return by_words, by_vector
+
+
+def _with_word(store: Store, word: Word) -> dict[int, float]:
+    with store.searcher() as index:
+        return index.keywords([word], (), 1)
+
+
+def _with_vector(store: Store, vector: NDArray[np.float32], ids: Sequence[int]) -> dict[int, float]:
+    with store.searcher() as index:
+        return index.nearest(vector, 0, also=ids)
 
 
 def write_notes(source: Path, folder: Path, count: int) -> None:

@@ -44,9 +44,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _read(folder: Path) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
     """A store's vectors, (n, dim), and for each the number of its note."""
-    with open_store(folder) as store:
-        _, ids, vectors = store.vectors()
-        passages = store.passages(ids.tolist())
+    with open_store(folder) as store, store.searcher() as index:
+        ids, vectors = index.vectors()
+        passages = index.passages(ids.tolist())
     notes = np.unique([passages[i].path for i in ids.tolist()], return_inverse=True)[1]
     return vectors, notes
 

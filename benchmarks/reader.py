@@ -73,11 +73,10 @@ def reading_times(readers: dict[int, Reader]) -> dict[int, list[float]]:
     times: dict[int, list[float]] = {depth: [] for depth in readers}
     with tempfile.TemporaryDirectory() as scratch:
         build(SEEDS, Path(scratch))
-        with open_store(scratch) as store:
-            store.followed = True
+        with open_store(scratch) as store, store.searcher() as index:
             for row in read_questions(QUESTIONS):
-                question = read_question(row["question"], store)
-                hits = rank(question, candidates(question, store, RANKED))[:READ]
+                question = read_question(row["question"], index)
+                hits = rank(question, candidates(question, index, RANKED))[:READ]
                 passages = [hit.passage for hit in hits]
                 for depth, reader in readers.items():
                     started = time.perf_counter()

@@ -7,6 +7,7 @@ import index.offline  # noqa: F401 - first, as libraries read its switches when 
 from index.build import BuildReport, build
 from index.errors import NotesError
 from index.filters import Filter
+from index.storage.searcher import Searcher
 from index.storage.store import Store, open_store
 
-__all__ = ["BuildReport", "Filter", "NotesError", "Store", "build", "open_store"]
+__all__ = ["BuildReport", "Filter", "NotesError", "Searcher", "Store", "build", "open_store"]

@@ -6,6 +6,7 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
+from functools import partial
 
 from rich.console import Console
 
@@ -52,7 +53,8 @@ def main(argv: Sequence[str] | None = None) -> int:
                 report = build(notes, store, progress=bars, rebuild=options.rebuild)
             tell(report, say)
         if options.watch:
-            with Follower(notes, store, told=lambda report: tell(report, say)) as follower:
+            told = partial(tell, say=say)
+            with Store(store) as opened, Follower(notes, opened, told=told) as follower:
                 follower.wait()
     except NotesError as error:
         say.print(str(error), style="red")

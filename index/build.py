@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import math
 import os
+import shutil
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
@@ -28,6 +29,8 @@ from index.errors import (
     NotesError,
     NotesFolderError,
     StoreDamaged,
+    StoreError,
+    StoreMissing,
     Unreadable,
 )
 from index.folder import Listing, NoteFile, Skipped, check_folder, scan
@@ -40,9 +43,11 @@ from index.models.encoder import (
 )
 from index.notes import read_note
 from index.passages import split
-from index.storage.database import set_aside
-from index.storage.store import FILE_NAME, Counts, KnownNote, Store, refused_writes, write_refused
-from index.storage.writer import StoreWriter, writing
+from index.storage import writing
+from index.storage.database import SCHEMA
+from index.storage.searcher import Counts
+from index.storage.store import KnownNote, Store
+from index.storage.writing import ReadNote, refused_writes, write_refused
 
 NOTES_A_BATCH = 64  # one commit each: often enough to search early, seldom enough to stay fast
 BYTES_A_BATCH = 2_000_000  # at most, unless one note is larger; some 2 s of work
@@ -62,6 +67,18 @@ WAS_OPEN = (
     "索引のフォルダをほかの人も読めたので、自分だけが読めるようにしました: {}\n"
     "(Others could read the store's folder; now only you can.)"
 )
+
+SET_ASIDE = {
+    "damaged": (
+        "索引が壊れていたので、ノートから作り直します。壊れたものは {} として残しました。\n"
+        "(The store was damaged; it is made again from the notes, and what it was is kept.)"
+    ),
+    "older": (
+        "前の版の索引なので、ノートから作り直します。前のものは {} として残しました。\n"
+        "(The store is of a former version; it is made again from the notes, and what it was is "
+        "kept.)"
+    ),
+}
 
 Stage = Literal["notes", "vectors"]
 Progress = Callable[[Stage, int, int], None]  # (what is done, how many so far, of how many)
@@ -110,49 +127,94 @@ def build(
         StoreMismatch: the store belongs to another folder.
         StoreError: the store's folder cannot be used.
     """
+    with Store(Path(store), encoder=encoder) as opened:
+        return bring_up_to_date(
+            opened,
+            check_folder(Path(notes)),
+            progress=progress,
+            rebuild=rebuild,
+            encode_seconds=encode_seconds,
+            wait_seconds=wait_seconds,
+        )
+
+
+def bring_up_to_date(
+    store: Store,
+    folder: Path,
+    *,
+    progress: Progress | None = None,
+    rebuild: bool = False,
+    encode_seconds: float = math.inf,
+    wait_seconds: float = math.inf,
+) -> BuildReport:
+    """What `build` does, for a store that is open; damage that is met is mended on the way."""
     started = time.monotonic()
-    folder = check_folder(Path(notes))
-    opened, remarks = open_writer(folder, Path(store), encoder=encoder, rebuild=rebuild)
-    with opened:
-        update = update_notes(
-            opened, folder, progress=progress, rebuild=rebuild, wait_seconds=wait_seconds
-        )
-        if update is None:
-            update = Update(skipped=tuple(opened.skipped()), remarks=(BUSY,))
-        encoded, missing = encode(opened, encoder, progress=progress, seconds=encode_seconds)
-        opened.tidy()
-        return build_report(
-            update, opened.counts(), encoded, started, (*remarks, *update.remarks, *missing)
-        )
+    remarks: tuple[str, ...] = ()
+    while True:
+        try:
+            remarks += prepare(store, folder, rebuild=rebuild)
+            update = update_notes(
+                store, folder, progress=progress, rebuild=rebuild, wait_seconds=wait_seconds
+            )
+            if update is None:
+                update = Update(skipped=tuple(store.skipped()), remarks=(BUSY,))
+            encoded, missing = encode(store, progress=progress, seconds=encode_seconds)
+            writing.tidy(store)
+            remarks += (*update.remarks, *missing)
+            return build_report(update, store.counts(), encoded, started, remarks)
+        except StoreDamaged:
+            if not store.database.met_damage:  # it could not be noted, so it cannot be mended
+                raise
 
 
-def open_writer(
-    folder: Path, store: Path, *, encoder: Encoder | None = None, rebuild: bool = False
-) -> tuple[StoreWriter, tuple[str, ...]]:
-    """The store of a folder, whole, and what was mended; empty if it is new or to be rebuilt.
+def prepare(store: Store, folder: Path, *, rebuild: bool = False) -> tuple[str, ...]:
+    """Make the store of a folder where there is none or none that can be used; what was mended.
 
-    A damaged one is set aside and made anew.
+    A damaged file, and one of another version's tables, is set aside. To rebuild, it is emptied.
 
     Raises:
         StoreMismatch: it belongs to another folder.
         StoreError: its folder cannot be used.
     """
-    try:
-        opened = _opened(folder, store, encoder, rebuild)
-        return opened, (WAS_OPEN.format(store),) if opened.was_open_to_others else ()
-    except StoreDamaged:
-        lock = writing(store)
+    remarks: tuple[str, ...] = ()
+    if why := _unusable(store):
+        lock = store.writing()
         if not _acquire(lock, MENDING_SECONDS):
-            raise
+            raise StoreError(BUSY)
+        try:
+            if why := _unusable(store):  # no other process has mended it meanwhile
+                with refused_writes(store.folder):
+                    kept = store.database.set_aside(why)
+                    _forget_former_caches(store.folder)
+                remarks = (SET_ASIDE[why].format(kept.name),)
+        finally:
+            lock.release()
+    if store.make():
+        remarks += (WAS_OPEN.format(store.folder),)
+    if rebuild:
+        writing.empty(store, folder)
+    else:
+        writing.bind(store, folder)
+    return remarks
+
+
+def _forget_former_caches(folder: Path) -> None:
+    """Delete what versions before schema 4 kept beside the SQLite file; it was made from that."""
+    shutil.rmtree(folder / "keywords", ignore_errors=True)
+    for name in ("keywords.stamp", "vectors.faiss", "vectors.faiss.stamp", "caches.lock"):
+        (folder / name).unlink(missing_ok=True)
+
+
+def _unusable(store: Store) -> Literal["damaged", "older", ""]:
+    """What is wrong with a store's file, so that it has to be made anew; empty when nothing."""
+    if store.database.met_damage:
+        return "damaged"
     try:
-        return _opened(folder, store, encoder, rebuild), ()  # another process has mended it
-    except StoreDamaged as damage:
-        with refused_writes(store):
-            kept = set_aside(store / FILE_NAME)
-        opened = _opened(folder, store, encoder, rebuild)
-        return opened, (f"{damage}\n壊れたファイルは {kept.name} として残しました。",)
-    finally:
-        lock.release()
+        return "" if store.database.meta("schema") == str(SCHEMA) else "older"
+    except StoreMissing:
+        return ""
+    except StoreDamaged:
+        return "damaged"
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,7 +249,7 @@ def build_report(
 
 
 def update_notes(
-    store: StoreWriter,
+    store: Store,
     folder: Path,
     *,
     progress: Progress | None = None,
@@ -221,7 +283,7 @@ def update_notes(
         lock.release()
 
 
-def start_over(store: StoreWriter, folder: Path) -> bool:
+def start_over(store: Store, folder: Path) -> bool:
     """Forget everything, for `update_notes` to read again; False while others are at the store.
 
     Raises:
@@ -236,13 +298,12 @@ def start_over(store: StoreWriter, folder: Path) -> bool:
                 return False
             held.callback(lock.release)
         store.must_be_of(folder)
-        store.clear(folder)
+        writing.empty(store, folder)
     return True
 
 
 def encode(
-    store: StoreWriter,
-    encoder: Encoder | None = None,
+    store: Store,
     *,
     progress: Progress | None = None,
     seconds: float = math.inf,
@@ -251,18 +312,18 @@ def encode(
     """Give every passage its vector, the newest notes' first; how many, and what is missing.
 
     Args:
-        store: where the passages and vectors are.
-        encoder: the configured model when None; loaded only if there is something to encode.
+        store: where the passages and vectors are. The configured model is loaded, where the store
+            was opened with no other, only if there is something to encode.
         progress: called as work goes on.
         seconds: stop after about so long.
         stopped: asked between two commits.
     """
-    model = encoder.fingerprint if encoder else configured_model()
+    model = store.encoder.fingerprint if store.encoder else configured_model()
     total = store.counts()
     if not total.passages or (total.encoded == total.passages and store.model == model):
         return 0, ()
     try:
-        encoder = encoder or for_passages(load_encoder(), total.passages - total.encoded)
+        encoder = store.encoder or for_passages(load_encoder(), total.passages - total.encoded)
     except ModelUnavailable as error:
         return 0, (str(error),)
     lock = store.encoding()
@@ -273,7 +334,7 @@ def encode(
         )
     try:
         remarks: tuple[str, ...] = ()
-        if difference := store.use_encoder(encoder, model):
+        if difference := writing.use_encoder(store, encoder, model):
             remarks = (
                 f"モデルが変わったので、ベクトルを作り直します: {difference}。"
                 f"それまでは言葉で答えます。\n"
@@ -282,7 +343,7 @@ def encode(
         deadline = time.monotonic() + seconds
         encoded = 0
         for keys, texts in _text_batches(store):
-            store.add_vectors(keys, encoder.encode_passages(texts), encoder.fingerprint)
+            writing.add_vectors(store, keys, encoder.encode_passages(texts), encoder.fingerprint)
             encoded += len(keys)
             if progress:
                 counts = store.counts()
@@ -294,55 +355,39 @@ def encode(
         lock.release()
 
 
-def freshen(store: Store) -> None:
+def freshen(store: Store) -> str:
     """See that a store holds the notes as they are now; costs one listing of the folder.
 
-    Where somebody follows the folder nothing is done. What could not be brought up to date, because
-    the folder is away, another process is at it or there is too much, is left in `store.behind`.
+    Returns:
+        Why that could not be done, because the folder is away, another process is at it or there
+        is too much; empty when it was.
     """
-    store.behind = ""
-    folder = store.notes_folder
-    if store.followed or folder is None or store.version_difference():
-        return
     try:
-        if not any(differences(store)):
-            return
-        with StoreWriter(store.folder) as writer:
-            until = time.monotonic() + FRESHEN_SECONDS
-            update = update_notes(
-                writer, folder, wait_seconds=0, stopped=lambda: time.monotonic() > until
-            )
-            if update is None:
-                store.behind = BUSY
-            elif update.unread:
-                store.behind = f"まだ読んでいないノート {update.unread:,} 件 (notes still unread)"
-            counts = writer.counts()
-            encoder = store.encoder or (load_encoder() if encoder_ready() else None)
-            few = 0 < counts.passages - counts.encoded <= TEXTS_A_BATCH
-            if few and encoder and writer.is_encoded_by(encoder):
-                encode(writer, store.encoder)
+        folder = store.notes_folder
+        if folder is None or store.version_difference() or not any(differences(store)):
+            return ""
+        until = time.monotonic() + FRESHEN_SECONDS
+        update = update_notes(
+            store, folder, wait_seconds=0, stopped=lambda: time.monotonic() > until
+        )
+        encoder = store.encoder or (load_encoder() if encoder_ready() else None)
+        missing = store.counts().passages - store.counts().encoded
+        current = encoder is not None and store.encoder_fingerprint == encoder.fingerprint
+        if current and 0 < missing <= TEXTS_A_BATCH:
+            encode(store)
     except NotesError as error:
-        store.behind = str(error)
-
-
-def _opened(folder: Path, store: Path, encoder: Encoder | None, rebuild: bool) -> StoreWriter:
-    opened = StoreWriter(store, encoder=encoder)
-    try:
-        if rebuild or opened.other_schema():
-            opened.clear(folder)
-        opened.check()
-        opened.bind(folder)
-    except BaseException:
-        opened.close()
-        raise
-    return opened
+        return str(error)
+    if update is None:
+        return BUSY
+    unread = f"まだ読んでいないノート {update.unread:,} 件 (notes still unread)"
+    return unread if update.unread else ""
 
 
 class _Reading:
     """One pass over the folder, within the writer's lock."""
 
     def __init__(
-        self, store: StoreWriter, folder: Path, progress: Progress, stopped: Callable[[], bool]
+        self, store: Store, folder: Path, progress: Progress, stopped: Callable[[], bool]
     ) -> None:
         self.store = store
         self.folder = folder
@@ -387,9 +432,9 @@ class _Reading:
             elif not _is_known(file, known):
                 to_read.append(file)
         added, changed, removed = self._read(to_read, known, stored, gone)
-        store.set_skipped(self.skipped, self.tried)
+        writing.set_skipped(store, self.skipped, self.tried)
         if difference and not self.unread:
-            store.set_versions()
+            writing.set_versions(store)
         if not store.counts().notes:
             remarks.append(
                 f"読めるノートがありません: {self.folder} (.txt や .md、.pdf などを置いて)\n"
@@ -439,12 +484,12 @@ class _Reading:
                 if file.path in known and known[file.path].sha256 == note.sha256:
                     touched.append((file, when))
                     continue
-                read.append((file, note, split(note), when))
+                read.append(ReadNote(file, note, split(note), when))
                 added += file.path not in stored
                 changed += file.path in stored
                 self.names.append(file.path)
             if read or removed or touched:
-                self.store.update(self.folder, read, touched, removed)
+                writing.update(self.store, self.folder, read, touched, removed)
             done += len(batch)
             self.progress("notes", done, len(to_read))
             if done < len(to_read) and self.stopped():
@@ -530,21 +575,20 @@ def _note_batches(files: Sequence[NoteFile]) -> Iterator[list[NoteFile]]:
     yield batch
 
 
-def _text_batches(store: StoreWriter) -> Iterator[tuple[list[bytes], list[str]]]:
+def _text_batches(store: Store) -> Iterator[tuple[list[bytes], list[str]]]:
     """Texts still to encode, of like length in each batch so that little of it is padding.
 
     What is to be encoded is looked up again as soon as anyone else changed the store: a note that
     was saved just now goes first.
     """
     while True:
-        if not (missing := store.without_vector(TEXTS_A_ROUND)):
+        if not (missing := writing.without_vector(store, TEXTS_A_ROUND)):
             return
-        generation = store.generation
+        newest = store.notes_generation
         for at in range(0, len(missing), TEXTS_A_BATCH):
             batch = sorted(missing[at : at + TEXTS_A_BATCH], key=lambda item: len(item[1]))
             yield [key for key, _ in batch], [text for _, text in batch]
-            generation += 1  # what the caller has just stored
-            if store.generation != generation:
+            if store.notes_generation != newest:
                 break
 
 

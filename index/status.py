@@ -12,28 +12,20 @@ from index.build import differences
 from index.errors import NotesError
 from index.storage.store import Store
 
-PARTS = {"store.sqlite3*": "SQLite", "keywords*/**/*": "keywords", "vectors.faiss*": "vectors"}
-
 
 def status_lines(store: Store) -> Iterator[tuple[str, str]]:
     """(what, how it stands) for each fact about a store, in the order a reader wants them."""
     folder, counts = store.notes_folder, store.counts()
     yield "ノート (notes)", str(folder)
     yield "索引 (store)", str(store.folder)
-    sizes = {
-        name: sum(path.stat().st_size for path in store.folder.glob(pattern) if path.is_file())
-        for pattern, name in PARTS.items()
-    }
-    each = ", ".join(f"{name} {_size(size)}" for name, size in sizes.items())
-    yield "大きさ (size)", f"{_size(sum(sizes.values()))} ({each})"
+    sizes = [path.stat().st_size for path in store.folder.iterdir() if path.is_file()]
+    yield "大きさ (size)", _size(sum(sizes))
     yield (
         "中身 (content)",
         f"ノート notes {counts.notes:,} · 箇所 passages {counts.passages:,} · "
         f"符号化 encoded {counts.encoded:,}",
     )
-    yield "世代 (generation)", f"{store.generation:,}"
-    if store.changed:
-        yield "最後の更新 (last update)", _age(time.time() - store.changed)
+    yield "最後の更新 (last update)", _age(time.time() - store.changed)
     yield "フォルダとの差 (against the folder)", _difference(store)
     yield "モデル (model)", store.encoder_name or "なし (none yet)"
     if difference := store.version_difference():

@@ -11,7 +11,6 @@ Notices that end, and a thread that ends, whatever the cause, are said and start
 from __future__ import annotations
 
 import logging
-import math
 import os
 import threading
 import time
@@ -26,7 +25,7 @@ from index.build import (
     Update,
     build_report,
     encode,
-    open_writer,
+    prepare,
     start_over,
     update_notes,
 )
@@ -38,9 +37,10 @@ from index.errors import (
     way_to,
 )
 from index.folder import IGNORE_FILE, check_folder
-from index.models.encoder import Encoder, load_encoder
+from index.models.encoder import load_encoder
 from index.names import visible
-from index.storage.writer import UNSAVED_FEW, StoreWriter
+from index.storage.store import Store
+from index.storage.writing import tidy
 
 QUIET_MS = 50  # an editor saves in several steps; after this long without one, look
 LONGEST_MS = 400  # a folder that never rests is looked at all the same
@@ -81,17 +81,15 @@ class Follower:
     def __init__(
         self,
         notes: Path,
-        store: Path,
+        store: Store,
         *,
-        encoder: Encoder | None = None,
         told: Callable[[BuildReport], None] | None = None,
     ) -> None:
         """Name the folders; nothing is done before `start`.
 
         Args:
             notes: the notes folder.
-            store: the store's folder; made if need be.
-            encoder: turns passages into vectors; the configured model when None.
+            store: made if need be, and closed by whoever opened it.
             told: called on a thread of the follower's with what each pass did: the first one, and
                 each that changed something.
 
@@ -100,7 +98,6 @@ class Follower:
         """
         self.notes = check_folder(notes)
         self.store = store
-        self._encoder = encoder
         self._told = told or (lambda report: None)
         self._stop = threading.Event()
         self._look = threading.Event()  # asks for a pass without a notice
@@ -111,8 +108,6 @@ class Follower:
         self._state = Following()
         self._missing_remark = ""
         self._broke_off = ("", 0.0)  # what was said of it last, and when by time.monotonic
-        self._writer: StoreWriter | None = None
-        self._opening = threading.Lock()
         self._threads = [
             threading.Thread(target=self._keep, args=[work], name=name, daemon=True)
             for name, work in (("notes", self._follow), ("vectors", self._encode))
@@ -145,7 +140,6 @@ class Follower:
         for thread in self._threads:
             if thread.is_alive():
                 thread.join()
-        self._drop_writer()
 
     def look(self) -> None:
         """Look at the folder, and at the store, as soon as possible."""
@@ -172,7 +166,7 @@ class Follower:
     def _keep(self, work: Callable[[], None]) -> None:
         """Do one thread's work until the follower is closed, again and again if it breaks off.
 
-        Not only for Exception: what goes wrong in Rust, as in tantivy, ends a thread otherwise.
+        Not only for Exception: what goes wrong in Rust, as in watchfiles, ends a thread otherwise.
         """
         while not self._stop.is_set():
             try:
@@ -180,7 +174,6 @@ class Follower:
             except BaseException as error:
                 log.error("following %s broke off: %s", self.notes, way_to(error))
                 self._say_broken(BROKE_OFF, f"{type(error).__name__}: {error}")
-                self._drop_writer()
                 self._stop.wait(RETRY_SECONDS)
                 self.look()
 
@@ -243,9 +236,8 @@ class Follower:
         """Whether a notice may be about a note; the store may lie among the notes."""
         below = os.path.relpath(path, self.notes)
         hidden = any(part.startswith(".") and part not in (".", "..") for part in Path(below).parts)
-        ours = Path(path).is_relative_to(self.store) or Path(path).is_relative_to(
-            os.path.realpath(self.store)
-        )
+        store = self.store.folder
+        ours = any(Path(path).is_relative_to(place) for place in (store, os.path.realpath(store)))
         return not ours and (not hidden or Path(below).name == IGNORE_FILE)
 
     def _pass(self, *, first: bool) -> bool:
@@ -253,16 +245,15 @@ class Follower:
         started = time.monotonic()
         try:
             try:
-                writer, mended = self._open()
-                update = self._update(writer)
-            except (StoreMissing, StoreDamaged) as error:  # opened anew, it is made or mended
+                mended = prepare(self.store, self.notes)
+                update = self._update()
+            except (StoreMissing, StoreDamaged) as error:  # it is made, or mended, at once
                 log.warning("%s", error)
-                self._drop_writer()
-                writer, mended = self._open()
-                update = self._update(writer)
+                mended = prepare(self.store, self.notes)
+                update = self._update()
             if update is None:  # another process is at it, and its work shows here too
                 return False
-            counts = writer.counts()
+            counts = self.store.counts()
         except NotesError as error:
             self._failed(str(error))
             return False
@@ -284,14 +275,14 @@ class Follower:
             self._told(build_report(update, counts, 0, started, remarks))
         return True
 
-    def _update(self, writer: StoreWriter) -> Update | None:
+    def _update(self) -> Update | None:
         """Read what changed, or everything if that was asked for; None when others are at it."""
         rebuild = self._rebuild.is_set()
-        if rebuild and not start_over(writer, self.notes):
+        if rebuild and not start_over(self.store, self.notes):
             self._failed(BUSY)
             return None
         update = update_notes(
-            writer, self.notes, progress=self._read, wait_seconds=0, stopped=self._stop.is_set
+            self.store, self.notes, progress=self._read, wait_seconds=0, stopped=self._stop.is_set
         )
         if rebuild and update:
             self._rebuild.clear()
@@ -305,19 +296,6 @@ class Follower:
     def _read(self, stage: Stage, done: int, total: int) -> None:
         self._state = replace(self._state, unread=total - done)
 
-    def _open(self) -> tuple[StoreWriter, tuple[str, ...]]:
-        with self._opening:
-            if self._writer is not None:
-                return self._writer, ()
-            self._writer, mended = open_writer(self.notes, self.store, encoder=self._encoder)
-            return self._writer, mended
-
-    def _drop_writer(self) -> None:
-        with self._opening:
-            if self._writer is not None:
-                self._writer.close()
-                self._writer = None
-
     def _no_longer(self) -> bool:
         """Whether encoding is to end: the follower is closed, or the store about to be emptied."""
         return self._stop.is_set() or self._rebuild.is_set()
@@ -325,35 +303,28 @@ class Follower:
     # ── vectors ───────────────────────────────────────────────────────────────────────────────
 
     def _encode(self) -> None:
-        unsaved = math.inf  # of a store that was just opened, nobody knows
         while not self._stop.is_set():
             self._missing.wait()
             self._missing.clear()
-            writer = self._writer
-            if self._stop.is_set() or writer is None:
+            if self._stop.is_set():
                 continue
             self._encoding = True
             started = time.monotonic()
             try:
-                encoded, remarks = encode(writer, self._encoder, stopped=self._no_longer)
-                counts = writer.counts()
+                encoded, remarks = encode(self.store, stopped=self._no_longer)
+                counts = self.store.counts()
                 self._missing_remark = "\n".join(
                     remarks if counts.encoded < counts.passages else ()
                 )
                 if encoded:
                     self._told(build_report(Update(), counts, encoded, started, remarks))
-                unsaved += encoded
-                if unsaved > UNSAVED_FEW and not self._stop.is_set():
-                    writer.tidy()
-                    writer.release()
-                    unsaved = 0
-                if not self._encoder:
+                    tidy(self.store)
+                if not self.store.encoder:
                     load_encoder()  # so that the first question need not wait for it
             except ModelUnavailable:
                 pass  # the remark says so
             except (StoreMissing, StoreDamaged) as error:  # the next pass makes it whole
                 log.warning("%s", error)
-                self._drop_writer()
                 self.look()
             except NotesError as error:
                 log.warning("%s", error)

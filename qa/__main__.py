@@ -6,6 +6,7 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +15,10 @@ from rich.console import Console
 from index.errors import NotesError
 from index.filters import Filter
 from index.terminal import ProgressBars, harmless, messages, print_json, whole_number, writable
-from qa.answer import Answer, ask
+from qa.answer import Answer, answer
 from qa.measuring.questions import read_questions
-from qa.retrieve import fresh_store
 from qa.show import as_json, print_answer
+from qa.stores import fresh_store, searching
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -77,9 +78,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         with ProgressBars(say) as bars:
             opened = fresh_store(options.notes, options.store, remark=say.print, progress=bars)
         with opened as store:
-            store.followed = True  # it was brought up to date just now
             for row in questions:
-                show(row, ask(row["question"], store, k=options.k, within=within), options)
+                asked = partial(answer, row["question"], k=options.k, within=within)
+                show(row, searching(store, asked, look=False), options)
     except NotesError as error:
         say.print(str(error), style="red")
         return 1
@@ -90,15 +91,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
-def show(row: dict[str, Any], answer: Answer, options: argparse.Namespace) -> None:
+def show(row: dict[str, Any], found: Answer, options: argparse.Namespace) -> None:
     """Print one answer, as JSON or for a person."""
     if options.json:
-        content = ({"id": row["id"]} if "id" in row else {}) | as_json(answer, row["question"])
+        content = ({"id": row["id"]} if "id" in row else {}) | as_json(found, row["question"])
         print_json(content)
         return
     if options.batch:
         print(f"\n■ {harmless(row['question'])}")
-    print_answer(answer, Console(highlight=False, soft_wrap=True), explain=options.explain)
+    print_answer(found, Console(highlight=False, soft_wrap=True), explain=options.explain)
 
 
 if __name__ == "__main__":

@@ -8,11 +8,13 @@ Nothing is said that is not quoted, and a quote is always an exact piece of the 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 from index.filters import Filter
 from index.models.encoder import encoder_failed
+from index.storage.searcher import Searcher
 from index.storage.store import Store
 from index.words.tokens import normalize
 from qa.citations import Citation, at_length, cite
@@ -23,8 +25,9 @@ from qa.lines import choose
 from qa.question import MAX_CHARS, clean, read_question
 from qa.reader import reader_failed
 from qa.rerank import best_first
-from qa.retrieve import CANDIDATES, candidates, using
+from qa.retrieve import CANDIDATES, candidates
 from qa.spans import AnswerSpan, answer_span
+from qa.stores import searching
 from qa.why import found_words
 
 NOT_FOUND = "ノートには見つかりませんでした"
@@ -90,49 +93,66 @@ def ask(
     """
     if k < 1:
         raise ValueError(f"k must be at least 1, not {k}")
-    with using(store) as opened:
-        full = standalone(clean(question), [clean(earlier) for earlier in history])
-        topic, on = asks_on(full)
-        asked = read_question(topic, opened)
-        if asked.empty:
-            return _nothing_asked(full)
-        found = candidates(asked, opened, max(k, CANDIDATES), within)
-        there = {path: _still_there(opened, path) for path in {hit.passage.path for hit in found}}
-        hits = best_first(asked, [hit for hit in found if there[hit.passage.path]])
-        lost = {hit.passage.path for hit in found[:k] if not there[hit.passage.path]}
-        probability = confidence(asked, hits)
-        citations: tuple[Citation, ...] = ()
-        span = None
-        if probability >= ANSWERS_FROM:
-            lines = choose(asked, hits)
-            if on == "other" and history:
-                lines = choose(asked, hits, said=lines)
-                probability = probability if lines else 0.0
-            citations, gone = cite(asked, hits, lines, opened)
-            lost |= gone
-            if on == "more":
-                citations = at_length(citations, opened)
-            elif not on:
-                span = answer_span(topic, hits, lines, citations)
-        notice = _notice(full, opened, hits, lost, within)
-        unread = bool(found) and not hits
-        absent = tuple(word for word in asked.absent if not _shown(word, hits))
-        text = "\n".join(f"{citation.quote} [{citation.n}]" for citation in citations) or (
-            UNREADABLE if unread else NOT_FOUND
-        )
-        words = [replace(hit, words=found_words(asked, hit.passage.text)) for hit in hits[:k]]
-        return Answer(
-            question=full,
-            text=text,
-            found=bool(citations),
-            confidence=probability,
-            citations=citations,
-            hits=tuple(words),
-            absent=absent,
-            notice=notice,
-            span=span,
-            close=any(map(_close, hits[:NEAREST])),
-        )
+    return searching(store, partial(answer, question, history=history, k=k, within=within))
+
+
+def answer(
+    question: str,
+    index: Searcher,
+    behind: str = "",
+    *,
+    history: Sequence[str] = (),
+    k: int = 5,
+    within: Filter | None = None,
+) -> Answer:
+    """Answer from one generation of an index; see `ask`.
+
+    Args:
+        question: as a person types it.
+        index: what is searched and quoted.
+        behind: why that may not be as the notes are, for the reader.
+        history: earlier questions of the conversation, oldest first.
+        k: how many passages to give beside the answer.
+        within: which notes to ask; all when None.
+    """
+    full = standalone(clean(question), [clean(earlier) for earlier in history])
+    topic, on = asks_on(full)
+    asked = read_question(topic, index)
+    if asked.empty:
+        return _nothing_asked(full)
+    found = candidates(asked, index, max(k, CANDIDATES), within)
+    there = {path: _still_there(index, path) for path in {hit.passage.path for hit in found}}
+    hits = best_first(asked, [hit for hit in found if there[hit.passage.path]])
+    lost = {hit.passage.path for hit in found[:k] if not there[hit.passage.path]}
+    probability = confidence(asked, hits)
+    citations: tuple[Citation, ...] = ()
+    span = None
+    if probability >= ANSWERS_FROM:
+        lines = choose(asked, hits)
+        if on == "other" and history:
+            lines = choose(asked, hits, said=lines)
+            probability = probability if lines else 0.0
+        citations, gone = cite(asked, hits, lines, index)
+        lost |= gone
+        if on == "more":
+            citations = at_length(citations, index)
+        elif not on:
+            span = answer_span(topic, hits, lines, citations)
+    notices = [*_lost(lost), behind, *_limits(full, index, hits, within)]
+    unread = bool(found) and not hits
+    return Answer(
+        question=full,
+        text="\n".join(f"{citation.quote} [{citation.n}]" for citation in citations)
+        or (UNREADABLE if unread else NOT_FOUND),
+        found=bool(citations),
+        confidence=probability,
+        citations=citations,
+        hits=tuple(replace(hit, words=found_words(asked, hit.passage.text)) for hit in hits[:k]),
+        absent=tuple(word for word in asked.absent if not _shown(word, hits)),
+        notice="; ".join(filter(None, notices)),
+        span=span,
+        close=any(map(_close, hits[:NEAREST])),
+    )
 
 
 def _close(hit: Hit) -> bool:
@@ -140,9 +160,9 @@ def _close(hit: Hit) -> bool:
     return held >= CLOSE or (hit.meaning or 0.0) >= CLOSE_IN_MEANING
 
 
-def _still_there(store: Store, path: str) -> bool:
-    file = store.note_file(path)
-    return file is not None and os.access(file, os.R_OK)
+def _still_there(index: Searcher, path: str) -> bool:
+    indexed = index.note(path)
+    return indexed is not None and os.access(indexed.file, os.R_OK)
 
 
 def _shown(word: str, hits: Sequence[Hit]) -> bool:
@@ -150,45 +170,44 @@ def _shown(word: str, hits: Sequence[Hit]) -> bool:
     return any(normalize(word) in normalize(hit.passage.text) for hit in hits)
 
 
-def _notice(
-    question: str, store: Store, hits: Sequence[Hit], lost: Iterable[str], within: Filter | None
-) -> str:
-    """What limits this answer, in the reader's words; empty when nothing does."""
-    notices = [
+def _lost(paths: Iterable[str]) -> list[str]:
+    """What to say of notes that cannot be quoted as they were indexed."""
+    return [
         f"{path} は索引のあとで変わったか、今は読めません。`python -m index` で最新にしてください "
         f"(changed since, or cannot be read now)"
-        for path in sorted(lost)[:NAMED]
+        for path in sorted(paths)[:NAMED]
     ]
-    if store.behind:
-        notices.append(store.behind)
+
+
+def _limits(
+    question: str, index: Searcher, hits: Sequence[Hit], within: Filter | None
+) -> Iterator[str]:
+    """What limits an answer, in the reader's words."""
     if len(question) > MAX_CHARS:
-        notices.append(
+        yield (
             f"質問が長いので、はじめの {MAX_CHARS:,} 文字で探しました "
             f"(only the first {MAX_CHARS:,} characters were searched)"
         )
     if within:
-        count = len(store.notes_within(within))
-        notices.append(
+        count = len(index.notes_within(within))
+        yield (
             f"{within} のノート {count:,} 件だけで探しました (only these were searched)"
             if count
             else f"{within} に合うノートがありません (no note is like that)"
         )
-    counts = store.counts()
-    encoded = f"{counts.encoded:,}/{counts.passages:,}"
-    if hits and all(hit.meaning is None for hit in hits) and encoder_failed():
-        notices.append(
-            "モデルを読めないので、言葉だけで探しました (no model: searched by words only)"
-        )
+    counts = index.counts
+    by_words = bool(hits) and all(hit.meaning is None for hit in hits)
+    if by_words and encoder_failed():
+        yield "モデルを読めないので、言葉だけで探しました (no model: searched by words only)"
     elif counts.encoded < counts.passages:
-        notices.append(f"意味検索の準備中 {encoded} (vectors are being made)")
-    elif hits and all(hit.meaning is None for hit in hits):
-        notices.append("意味検索の準備がまだなので、言葉だけで探しました (searched by words only)")
+        yield f"意味検索の準備中 {counts.encoded:,}/{counts.passages:,} (vectors are being made)"
+    elif by_words:
+        yield "意味検索の準備がまだなので、言葉だけで探しました (searched by words only)"
     if hits and reader_failed():
-        notices.append(
+        yield (
             "読解モデルを読めないので、言葉と意味の検索だけで答えました "
             "(the reader cannot be loaded)"
         )
-    return "; ".join(notices)
 
 
 def _nothing_asked(question: str) -> Answer:

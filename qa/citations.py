@@ -18,7 +18,7 @@ from index.notes import Note, read_note
 from index.outline import indent, strip_bullet
 from index.passages import MAX_CHARS as PASSAGE_CHARS
 from index.passages import Passage
-from index.storage.store import Store
+from index.storage.searcher import Searcher
 from qa.hit import Hit
 from qa.lines import Line
 from qa.question import Question
@@ -48,7 +48,7 @@ class Citation:
 
 
 def cite(
-    question: Question, hits: Sequence[Hit], lines: Iterable[Line], store: Store
+    question: Question, hits: Sequence[Hit], lines: Iterable[Line], index: Searcher
 ) -> tuple[tuple[Citation, ...], set[str]]:
     """The chosen lines as they are in the files now, numbered in order.
 
@@ -58,7 +58,7 @@ def cite(
     lost: set[str] = set()
     for line in lines:
         passage = hits[line.hit].passage
-        current = read_back(store, passage.path)
+        current = read_back(index, passage.path)
         first = current and _locate(current[0], passage, line.start, line.end)
         if not current or not first:
             lost.add(passage.path)
@@ -83,7 +83,7 @@ def cite(
     return tuple(citations), lost
 
 
-def at_length(citations: Sequence[Citation], store: Store) -> tuple[Citation, ...]:
+def at_length(citations: Sequence[Citation], index: Searcher) -> tuple[Citation, ...]:
     """A best quote of one line with the lines around it, then those quotes that it does not hold.
 
     Around it are at most AROUND lines either side, as far as nothing ends there: an empty line, a
@@ -93,7 +93,7 @@ def at_length(citations: Sequence[Citation], store: Store) -> tuple[Citation, ..
         return ()
     best, *others = citations
     record = best.path.lower().endswith((".csv", ".tsv"))
-    current = None if record or best.end_line > best.start_line else read_back(store, best.path)
+    current = None if record or best.end_line > best.start_line else read_back(index, best.path)
     if current is None:
         return tuple(citations)
     lines = current[0].lines
@@ -121,16 +121,16 @@ def at_length(citations: Sequence[Citation], store: Store) -> tuple[Citation, ..
     return tuple(replace(cited, n=n) for n, cited in enumerate([fuller, *kept], start=1))
 
 
-def read_back(store: Store, path: str) -> tuple[Note, bool] | None:
+def read_back(index: Searcher, path: str) -> tuple[Note, bool] | None:
     """An indexed note as its file is now, and whether it changed; None when it cannot be read."""
-    file = store.note_file(path)
-    if file is None:
+    indexed = index.note(path)
+    if indexed is None:
         return None
     try:
-        note = read_note(file.parent, NoteFile(path, file.name, 0, 0))
+        note = read_note(indexed.file.parent, NoteFile(path, indexed.file.name, 0, 0))
     except Unreadable:
         return None
-    return note, note.sha256 != store.note_sha256(path)
+    return note, note.sha256 != indexed.sha256
 
 
 def _locate(note: Note, passage: Passage, start: int, end: int) -> int | None:

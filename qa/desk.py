@@ -24,10 +24,10 @@ from index.folder import Skipped, real
 from index.inbox import Arriving, arriving
 from index.notes import Note
 from index.settings import SEEDS
-from index.storage.stamp import Commit
-from index.storage.store import ListedNote, Store, open_store
+from index.storage.searcher import LocalSearcher
+from index.storage.store import ListedNote, Store
 from index.watch import Follower, Following
-from qa.answer import Answer, ask
+from qa.answer import Answer, answer
 from qa.citations import read_back
 from qa.hit import Hit
 from qa.map import Drawing, Mapper
@@ -72,13 +72,12 @@ class Desk:
         Raises:
             NotesFolderError: the notes folder is missing or unreadable.
         """
-        self._follower = Follower(notes, store)
+        self.store = Store(store)
+        self._follower = Follower(notes, self.store)
         self.notes = self._follower.notes
-        self.store = store
         self._lock = threading.Lock()
-        self._opened: Store | None = None
-        self._examples: tuple[Commit | None, list[str]] = (None, [])
-        self._filters: tuple[Commit, tuple[list[str], list[str]]] | None = None
+        self._examples: tuple[int, list[str]] = (0, [])  # of which generation
+        self._filters: tuple[int, tuple[list[str], list[str]]] = (0, ([], []))
         self._questions = 0  # that are being answered
         self._unasked = threading.Event()  # none is
         self._unasked.set()
@@ -92,13 +91,7 @@ class Desk:
         """Stop following, after the batch at hand, and close the store."""
         self._follower.close()
         self._mapper.close()
-        self._drop()
-
-    def _drop(self) -> None:
-        with self._lock:
-            if self._opened is not None:
-                self._opened.close()
-                self._opened = None
+        self.store.close()
 
     def ask(
         self, question: str, *, history: Sequence[str] = (), within: Filter | None = None
@@ -111,11 +104,12 @@ class Desk:
             NotesError: there is no store to ask yet, or not any more.
         """
         with self._answering():
+            self._await_notes()
             try:
                 return self._ask(question, history, within)
             except (StoreMissing, StoreDamaged, StoreMismatch):
-                self._drop()
                 self._follower.look()
+                self._await_notes()
                 return self._ask(question, history, within)
 
     @contextmanager
@@ -133,17 +127,17 @@ class Desk:
                     self._unasked.set()
 
     def _ask(self, question: str, history: Sequence[str], within: Filter | None) -> Answer:
-        store = self._store()
-        answer = ask(question, store, history=history, within=within)
+        with self._searcher() as index:
+            found = answer(question, index, history=history, within=within)
         state = self._follower.state
         said = [state.error]
         if state.unread:
             said.append(
                 f"ノートを読んでいる途中です。残り {state.unread:,} 件 (still reading notes)"
             )
-        if answer.found or not state.error:  # else what is wrong says why nothing was found
-            said.append(answer.notice)
-        return replace(answer, notice="; ".join(filter(None, said)))
+        if found.found or not state.error:  # else what is wrong says why nothing was found
+            said.append(found.notice)
+        return replace(found, notice="; ".join(filter(None, said)))
 
     def note(self, path: str) -> tuple[Note, bool, Path] | None:
         """An indexed note as its file is now, whether it changed since, and where the file lies.
@@ -153,12 +147,12 @@ class Desk:
         """
         known = unicodedata.normalize("NFC", path)  # as the store spells it
         try:
-            store = self._store(wait=False)
-            file = store.note_file(known)
-            if file is None or not real(file).is_relative_to(self.notes) or not file.is_file():
-                return None
-            found = read_back(store, known)
-            return found and (*found, file)
+            with self._searcher() as index:
+                indexed = index.note(known)
+                if indexed is None or not real(indexed.file).is_relative_to(self.notes):
+                    return None
+                found = read_back(index, known) if indexed.file.is_file() else None
+                return found and (*found, indexed.file)
         except NotesError:
             return None
 
@@ -169,16 +163,17 @@ class Desk:
             LookupError: no passage begins there any more, or there is no store to ask.
         """
         try:
-            return similar(unicodedata.normalize("NFC", path), line, self._store(wait=False))
+            with self._searcher() as index:
+                return similar(unicodedata.normalize("NFC", path), line, index)
         except NotesError as error:
             raise LookupError(str(error)) from error
 
     def map(self) -> Drawing:
         """The map of the passages, as far as it is drawn; the first call begins to draw it."""
         try:
-            return self._mapper.look(self._store(wait=False))
+            self.store.must_be_of(self.notes)
+            return self._mapper.look(self.store)
         except (StoreMissing, StoreDamaged, StoreMismatch):
-            self._drop()
             self._follower.look()
         except NotesError as error:
             log.info("no map: %s", error)
@@ -190,9 +185,9 @@ class Desk:
         Raises:
             NotesError: there is no store to ask, or the model of its vectors cannot be loaded.
         """
-        store = self._store(wait=False)
-        vector = store.question_vector(read_question(question, store).text)
-        return None if vector is None else self._mapper.place(vector)
+        with self._searcher() as index:
+            vector = index.question_vector(read_question(question, index).text)
+            return None if vector is None else self._mapper.place(vector, index.encoder)
 
     def examples(self) -> list[str]:
         """Questions to begin with: for the note that comes along, else of the notes' headings.
@@ -200,11 +195,11 @@ class Desk:
         Each was tried and is answered; none before the notes are read. Later they stay as they are.
         """
         try:
-            store = self._store(wait=False)
-            state = store.commit
+            self.store.must_be_of(self.notes)
+            state = self.store.generation
             if self._examples[1] or self._examples[0] == state or self._follower.state.unread:
                 return self._examples[1]
-            headings = store.headings(HEADINGS)
+            headings = self.store.headings(HEADINGS)
         except NotesError:
             return self._examples[1]
         asked = SEEDS_EXAMPLES if self.notes == SEEDS else map(question_about, headings)
@@ -233,17 +228,17 @@ class Desk:
 
     def _answers(self, question: str, within: Filter | None) -> bool:
         try:
-            return ask(question, self._store(wait=False), within=within).found
+            with self._searcher() as index:
+                return answer(question, index, within=within).found
         except NotesError:
             return False
 
     def filters(self) -> tuple[list[str], list[str]]:
         """The folders and tags that a question may be kept to; cheap while nothing changes."""
         try:
-            store = self._store(wait=False)
-            state = store.commit
-            if self._filters is None or self._filters[0] != state:
-                self._filters = state, store.folders_and_tags()
+            state = self.store.generation
+            if self._filters[0] != state:
+                self._filters = state, self.store.folders_and_tags()
         except NotesError:
             return [], []
         return self._filters[1]
@@ -252,7 +247,8 @@ class Desk:
         """How far the index is."""
         following = self._follower.state
         try:
-            store = self._store(wait=False)
+            store = self.store
+            store.must_be_of(self.notes)
             counts, skipped = store.counts(), tuple(store.skipped())
             model, changed = store.encoder_name, store.changed
         except NotesError as error:
@@ -264,14 +260,15 @@ class Desk:
     def newest(self, limit: int) -> list[ListedNote]:
         """Up to limit indexed notes, the latest first; none while there is no store."""
         try:
-            return self._store(wait=False).newest(limit)
+            return self.store.newest(limit)
         except NotesError:
             return []
 
     def known(self, path: str) -> bool:
         """Whether a note is indexed."""
         try:
-            return self._store(wait=False).note_file(path) is not None
+            with self._searcher() as index:
+                return index.note(path) is not None
         except NotesError:
             return False
 
@@ -287,26 +284,30 @@ class Desk:
         """Read and encode all notes again, in the background; see `status`."""
         self._follower.rebuild()
 
-    def _store(self, *, wait: bool = True) -> Store:
-        """The store, opened again where it was made anew; soon, if it is only being made."""
+    @contextmanager
+    def _searcher(self) -> Iterator[LocalSearcher]:
+        """What a question looks at; by words alone while the model is still loading."""
+        self.store.must_be_of(self.notes)
+        with self.store.searcher(wait_for_encoder=False) as index:
+            yield index
+
+    def _await_notes(self) -> None:
+        """Wait for the first notes of a store that is only being made, or made again.
+
+        Raises:
+            StoreError: it cannot be made, or not soon.
+        """
         deadline = time.monotonic() + FIRST_STORE_SECONDS
         while True:
+            state, late = self._follower.state, time.monotonic() > deadline
             try:
-                with self._lock:
-                    if self._opened is None:
-                        opened = open_store(self.store)
-                        opened.wait_for_encoder = False
-                        opened.followed = True
-                        self._opened = opened
-                    opened = self._opened
-                opened.must_be_of(self.notes)
-                waiting = wait and self._follower.state.busy and time.monotonic() < deadline
-                if not waiting or opened.counts().passages:
-                    return opened
+                self.store.must_be_of(self.notes)
+                self.store.must_be_current()
+                if late or not state.busy or self.store.counts().passages:
+                    return
             except (StoreMissing, StoreDamaged, StoreMismatch):  # the follower mends it
-                self._drop()
                 self._follower.look()
-                if not wait or self._follower.state.failing or time.monotonic() > deadline:
+                if late or state.failing:
                     raise
             time.sleep(0.05)
 

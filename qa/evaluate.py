@@ -28,7 +28,7 @@ from qa.measuring.outcomes import Outcome, measure
 from qa.measuring.questions import QuestionsError, locate, read_questions
 from qa.measuring.results import as_json, read_outcomes
 from qa.measuring.show_scores import print_comparison, print_scores
-from qa.retrieve import fresh_store
+from qa.stores import fresh_store
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -47,7 +47,6 @@ def main(argv: Sequence[str] | None = None) -> int:
                 options.notes, options.store, remark=say.print, progress=bars, encode_seconds=inf
             )
         with opened as store:
-            store.followed = True  # it was brought up to date just now
             outcomes = measure(store, questions)
         _report(outcomes, old, options)
     except NotesError as error:

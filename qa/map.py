@@ -20,8 +20,7 @@ import numpy as np
 from index.errors import NotesError, way_to
 from index.passages import Passage
 from index.projection import place, project
-from index.storage.stamp import Commit
-from index.storage.store import QuestionVector, Store
+from index.storage.store import Store
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -37,7 +36,7 @@ class Plane:
     """Passages and their places, of one state of a store."""
 
     number: int  # another for each that a mapper draws
-    commit: Commit
+    begun: str  # of the store: with another's ids these are not compared
     ids: NDArray[np.int64]  # (n,), rising
     passages: tuple[Passage, ...]  # n of them
     encoder: str  # fingerprint: with another's vectors these are not compared
@@ -68,7 +67,7 @@ class Mapper:
         self._closed = False
         self._plane: Plane | None = None
         self._laid = np.empty(0, np.int64)  # ids of the passages that were last laid out
-        self._seen: Commit | None = None  # the state last drawn, or tried
+        self._seen = 0  # the generation last drawn, or tried
         self._share = 0.0
 
     def look(self, store: Store) -> Drawing:
@@ -77,23 +76,28 @@ class Mapper:
         Raises:
             NotesError: the store cannot be read.
         """
-        commit = store.commit
+        generation = store.generation
         with self._lock:
             working = self._thread is not None and self._thread.is_alive()
-            if not working and commit != self._seen and not self._closed:
-                self._seen, self._share, working = commit, 0.0, True
+            if not working and generation != self._seen and not self._closed:
+                self._seen, self._share, working = generation, 0.0, True
                 self._thread = threading.Thread(
-                    target=self._draw, args=(store, commit), name="map", daemon=True
+                    target=self._draw, args=(store,), name="map", daemon=True
                 )
                 self._thread.start()
             return Drawing(self._plane, self._share if working else 1.0)
 
-    def place(self, asked: QuestionVector) -> tuple[float, float] | None:
-        """Where a question stands among its nearest; None while no map of its model is drawn."""
+    def place(self, vector: NDArray[np.float32], encoder: str) -> tuple[float, float] | None:
+        """Where a question stands among its nearest; None while no map of its model is drawn.
+
+        Args:
+            vector: (dim,), of length 1.
+            encoder: the fingerprint of what made it.
+        """
         plane = self._plane
-        if plane is None or not len(plane.ids) or plane.encoder != asked.encoder:
+        if plane is None or not len(plane.ids) or plane.encoder != encoder:
             return None
-        x, y = place(asked.values[None], plane.vectors, plane.places)[0].tolist()
+        x, y = place(vector[None], plane.vectors, plane.places)[0].tolist()
         return x, y
 
     def close(self) -> None:
@@ -109,36 +113,35 @@ class Mapper:
             raise Closed
         self._share = share
 
-    def _draw(self, store: Store, commit: Commit) -> None:
+    def _draw(self, store: Store) -> None:
         try:
-            self._draw_anew(store, commit)
+            self._draw_anew(store)
         except Closed:
             pass
         except NotesError as error:  # deleted, replaced, in use: the next look tries again
             log.info("no map: %s", error)
-            self._seen = None
+            self._seen = 0
         except Exception as error:
             log.error("the map failed: %s", way_to(error))
 
-    def _draw_anew(self, store: Store, commit: Commit) -> None:
-        encoder, ids, vectors = store.vectors()
+    def _draw_anew(self, store: Store) -> None:
         found: dict[int, Passage] = {}
-        for begin in range(0, len(ids), READ):
-            self._rest(0.0)
-            found |= store.passages(ids[begin : begin + READ].tolist())
-        there = np.isin(ids, list(found))  # the rest went meanwhile
-        ids, vectors = ids[there], vectors[there]
+        with store.searcher() as index:
+            begun, encoder, (ids, vectors) = index.begun, index.encoder, index.vectors()
+            for begin in range(0, len(ids), READ):
+                self._rest(0.0)
+                found |= index.passages(ids[begin : begin + READ].tolist())
         passages = tuple(found.values())
         last, start = self._plane, None
         if last is not None and len(last.ids) and last.encoder == encoder:
-            same = last.commit.store == commit.store
+            same = last.begun == begun
             start = self._moved(last, ids, vectors, same)
-            self._publish(commit, ids, passages, encoder, vectors, start)
+            self._publish(begun, ids, passages, encoder, vectors, start)
             if same and len(np.setxor1d(ids, self._laid)) < ENOUGH * len(ids):
                 return
         places = project(vectors, start, self._rest)
         self._laid = ids
-        self._publish(commit, ids, passages, encoder, vectors, places)
+        self._publish(begun, ids, passages, encoder, vectors, places)
 
     def _moved(
         self, last: Plane, ids: NDArray[np.int64], vectors: NDArray[np.float32], same: bool
@@ -152,7 +155,7 @@ class Mapper:
 
     def _publish(
         self,
-        commit: Commit,
+        begun: str,
         ids: NDArray[np.int64],
         passages: tuple[Passage, ...],
         encoder: str,
@@ -160,4 +163,4 @@ class Mapper:
         places: NDArray[np.float32],
     ) -> None:
         number = self._plane.number + 1 if self._plane else 1
-        self._plane = Plane(number, commit, ids, passages, encoder, vectors, places)
+        self._plane = Plane(number, begun, ids, passages, encoder, vectors, places)

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from index.storage.store import Store
+from index.storage.searcher import Searcher
 from index.words.tokens import KATAKANA, Word, as_written, bigrams, normalize, tokenize, trigrams
 from qa.question_words import counts_for
 
@@ -49,12 +49,12 @@ class Question:
         return sum(self.weights)
 
 
-def read_question(text: str, store: Store) -> Question:
-    """Cut a question into words and weigh each by how rare it is in the store."""
+def read_question(text: str, index: Searcher) -> Question:
+    """Cut a question into words and weigh each by how rare it is in the notes."""
     text = clean(text)[:MAX_CHARS]
     topic = ENDING.sub("", text) or text
     words = tuple({word.terms: word for word in tokenize(topic)}.values())
-    frequencies = [store.frequency(word) for word in words]
+    frequencies = [index.frequency(word) for word in words]
     letters = _without_loans(topic, words)
     return Question(
         text=text,

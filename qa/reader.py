@@ -22,16 +22,15 @@ import numpy as np
 from index.errors import ModelUnavailable
 from index.models.onnx_model import (
     MANIFEST,
-    batches,
     fingerprint,
     must_be_whole,
     open_session,
     open_tokenizer,
-    padded,
+    run_each,
+    sha256,
 )
 from index.passages import Passage
 from index.settings import DEFAULT_MODEL, DEFAULT_READER
-from index.storage.stamp import sha256
 from qa.hit import Finding
 from qa.windows import Cutter, Window
 
@@ -96,14 +95,15 @@ class Reader:
 
     def read_windows(self, windows: Sequence[Window]) -> list[Finding]:
         """What it makes of each window; characters are counted in the text it was cut from."""
-        found: dict[int, Finding] = {}
-        for batch in batches([len(window.ids) for window in windows]):
-            spans, answers = self._session.run(None, padded([windows[n].ids for n in batch]))
-            for row, number in enumerate(batch):
-                window = windows[number]
-                scores = spans[row, window.first : window.first + len(window.spans)]
-                found[number] = finding(window, scores, float(answers[row, 0]))
-        return [found[number] for number in range(len(windows))]
+        runs = run_each(self._session, [window.ids for window in windows])
+        return [
+            finding(
+                window,
+                spans[0, window.first : window.first + len(window.spans)],
+                float(answers[0, 0]),
+            )
+            for window, (spans, answers) in zip(windows, runs, strict=True)
+        ]
 
 
 def titles(passage: Passage) -> str:

@@ -14,6 +14,10 @@ import app
 from index import build, open_store
 from index.storage.store import Store
 from index.words.tokens import bigrams
+from qa import Answer, Hit
+from qa.answer import answer
+from qa.question import read_question
+from qa.retrieve import search
 
 pytest_plugins = ["chromium"]
 os.environ.setdefault("HF_HUB_OFFLINE", "1")  # no test may look anything up
@@ -168,3 +172,15 @@ def run_app(monkeypatch: pytest.MonkeyPatch, notes: Path, host: str, password: s
         port = int(free.getsockname()[1])
     assert app.main(["--notes", str(notes), "--host", host, "--port", str(port)]) == 0
     return port
+
+
+def find(question: str, store: Store, k: int = 5) -> list[Hit]:
+    """The best passages in the store as it is, without a look at the folder first."""
+    with store.searcher() as index:
+        return search(read_question(question, index), index, k)
+
+
+def answered(question: str, store: Store) -> Answer:
+    """The answer of the store as it is, without a look at the folder first."""
+    with store.searcher() as index:
+        return answer(question, index)

@@ -5,10 +5,11 @@ import os
 from pathlib import Path
 
 import pytest
-from conftest import EXAMPLE, ROOT, SEEDS, SEEDS_NOTE, BigramEncoder, write_notes
+from conftest import EXAMPLE, ROOT, SEEDS, SEEDS_NOTE, BigramEncoder, answered, write_notes
 
 from index import build, open_store
 from index.errors import ModelUnavailable
+from index.storage.searcher import LocalSearcher
 from index.storage.store import Store
 from qa import Answer, ask, retrieve
 from qa.answer import NOT_FOUND
@@ -130,33 +131,31 @@ def test_a_very_long_question_is_searched_by_its_beginning(store: Store) -> None
 
 
 def test_a_note_that_changed_is_cited_as_it_is_now(store: Store, notes: Path) -> None:
-    store.followed = True  # by one that has not come to it yet
     path = notes / "料理.txt"
     path.write_text("題\n\n" + path.read_text(encoding="utf-8"), encoding="utf-8")
-    answer = ask("カレーの作り方は？", store)
+    answer = answered("カレーの作り方は？", store)
     assert_literal(answer, notes)
     assert [(c.start_line, c.changed) for c in answer.citations] == [(3, True)]
     path.write_text("空っぽになった。\n", encoding="utf-8")
-    answer = ask("カレーの作り方は？", store)
+    answer = answered("カレーの作り方は？", store)
     assert (answer.found, answer.text) == (False, NOT_FOUND)
     path.unlink()
-    assert not ask("カレーの作り方は？", store).found
+    assert not answered("カレーの作り方は？", store).found
 
 
 def test_a_line_that_now_goes_on_is_not_quoted(tmp_path: Path, encoder: BigramEncoder) -> None:
     folder = write_notes(tmp_path / "notes", {"柿.md": "# 柿\n\n- 柿の収穫は十月である\n"})
     build(folder, tmp_path / "store", encoder=encoder)
     with open_store(tmp_path / "store", encoder=encoder) as store:
-        store.followed = True  # by one that has not come to it yet
         assert ask("柿の収穫はいつ？", store).citations[0].quote == "柿の収穫は十月である"
         stamp = (folder / "柿.md").stat()
         write_notes(folder, {"柿.md": "# 柿\n\n- 柿の収穫は十月である必要はない\n"})
         os.utime(folder / "柿.md", ns=(stamp.st_atime_ns, stamp.st_mtime_ns))
-        answer = ask("柿の収穫はいつ？", store)
+        answer = answered("柿の収穫はいつ？", store)
         assert (answer.found, answer.citations) == (False, ())
         assert "柿.md" in answer.notice
         (folder / "柿.md").unlink()
-        answer = ask("柿の収穫はいつ？", store)
+        answer = answered("柿の収穫はいつ？", store)
         assert answer.hits == ()
         assert "柿.md" in answer.notice
 
@@ -164,10 +163,10 @@ def test_a_line_that_now_goes_on_is_not_quoted(tmp_path: Path, encoder: BigramEn
 def test_without_its_model_the_store_answers_by_keywords(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def broken(_: object) -> None:
+    def broken(*_: object) -> None:
         raise ModelUnavailable("モデルがありません")
 
-    monkeypatch.setattr(store, "question_vector", broken)
+    monkeypatch.setattr(LocalSearcher, "question_vector", broken)
     answer = ask("カレーの作り方は？", store)
     assert answer.found
     assert "言葉だけ" in answer.notice

@@ -16,7 +16,7 @@ from index import build
 from index.build import Update, update_notes
 from index.errors import StoreMismatch
 from index.filters import Filter
-from index.storage.writer import StoreWriter
+from index.storage.store import Store
 from qa.desk import Desk
 
 
@@ -70,9 +70,9 @@ def test_keywords_answer_before_the_model_is_there(desk: Desk, model_gate: threa
 def test_the_first_question_waits_while_the_notes_are_listed(
     notes: Path, store_folder: Path, monkeypatch: pytest.MonkeyPatch, model_gate: threading.Event
 ) -> None:
-    def slow(writer: StoreWriter, folder: Path, **options: Any) -> Update | None:
+    def slow(store: Store, folder: Path, **options: Any) -> Update | None:
         time.sleep(0.5)  # a network share; the store is there by then, and empty
-        return update_notes(writer, folder, **options)
+        return update_notes(store, folder, **options)
 
     monkeypatch.setattr("index.watch.update_notes", slow)
     desk = Desk(notes, store_folder)

@@ -16,7 +16,7 @@ from index.notes import read_note
 from index.passages import split
 from index.status import status_lines
 from index.storage.store import FILE_NAME
-from index.storage.writer import StoreWriter
+from index.storage.writing import ReadNote, update
 
 DIFFERENCE = "フォルダとの差 (against the folder)"
 
@@ -29,12 +29,12 @@ def faults(store_folder: Path, encoder: BigramEncoder) -> dict[str, str]:
 
 
 def change_note(store_folder: Path) -> None:
-    """Passages that never stood in the file, though all checksums say they are as written."""
+    """Passages that never stood in the file."""
     folder = store_folder.parent / "notes"
     (file,) = (file for file in scan(folder).files if file.path == "料理.txt")
     note = replace(read_note(folder, file), text="でたらめ\n")
-    with StoreWriter(store_folder) as writer:
-        writer.update(folder, [(file, note, split(note), time.time_ns())])
+    with open_store(store_folder) as store:
+        update(store, folder, [ReadNote(file, note, split(note), time.time_ns())])
 
 
 def flip_letter(store_folder: Path) -> None:
@@ -43,10 +43,17 @@ def flip_letter(store_folder: Path) -> None:
     db.close()
 
 
+def lose_segments(store_folder: Path) -> None:
+    with sqlite3.connect(store_folder / FILE_NAME) as db:
+        db.execute("DELETE FROM segments")
+    db.close()
+
+
 @pytest.mark.parametrize(
     ("hurt", "what", "said"),
     [
-        (flip_letter, "SQLite", "passages"),
+        (flip_letter, "ノートとの照合", "料理.txt:1"),
+        (lose_segments, "SQLite", "segments"),
         (change_note, "ノートとの照合", "料理.txt:1"),
         (lambda store: (store / FILE_NAME).chmod(0o644), "権限", FILE_NAME),
         (lambda store: (store / "store.sqlite3.damaged-1").touch(), "残りもの", "damaged-1"),

@@ -28,11 +28,13 @@ from index.formats.metadata import about
 from index.formats.pdf import _join
 from index.notes import Note
 from index.passages import split
-from index.storage.store import Store, searched_text
+from index.storage.rows import searched_text
+from index.storage.store import Store
 from index.terminal import harmless
 from index.words.markup import plain
 from index.words.tokens import bigrams, normalize, tokenize
 from qa import ask
+from qa.answer import answer
 from qa.dialogue import standalone
 from qa.offers import question_about
 from qa.question import read_question
@@ -158,9 +160,9 @@ def test_no_reader_of_texts_is_quadratic(name: str) -> None:
 
 
 def test_no_question_is_quadratic(store: Store) -> None:
-    store.followed = True
-    for read in (lambda text: read_question(text, store), lambda text: ask(text, store)):
-        assert [run for run in RUNS if grows_too_fast(read, run)] == []
+    with store.searcher() as index:
+        for read in (lambda text: read_question(text, index), lambda text: answer(text, index)):
+            assert [run for run in RUNS if grows_too_fast(read, run)] == []
 
 
 def test_deep_or_unclosed_structure_is_not_quadratic() -> None:

@@ -13,7 +13,7 @@ from test_desk import desk, model_gate, wait_until_idle
 
 from index import build, open_store
 from index.projection import nearest, place, project
-from index.storage.store import QuestionVector, Store
+from index.storage.store import Store
 from qa.desk import Desk, Status
 from qa.map import Drawing, Mapper
 from ui.map_page import map_page
@@ -87,9 +87,9 @@ def test_a_changed_note_leaves_the_others_where_they_were(
     before = wait_for(mapper, store).plane
     assert before is not None
     assert len(before.places) == store.counts().passages > 20
-    assert [p.path for p in before.passages] == [
-        store.passages([i])[i].path for i in before.ids.tolist()
-    ]
+    with store.searcher() as index:
+        there = index.passages(before.ids.tolist())
+    assert [p.path for p in before.passages] == [p.path for p in there.values()]
     write_notes(notes, {"料理.txt": "カレーの作り方。玉ねぎをよく炒める。\n"})
     build(notes, store_folder, encoder=encoder)
     mapper.look(store)
@@ -101,7 +101,7 @@ def test_a_changed_note_leaves_the_others_where_they_were(
     assert set(stands) - set(stood)
     assert len(stands.keys() & stood.keys()) > 20
     assert all(stands[passage] == stood[passage] for passage in stands.keys() & stood.keys())
-    asked = mapper.place(QuestionVector(after.encoder, after.vectors[5]))
+    asked = mapper.place(after.vectors[5], after.encoder)
     assert asked == pytest.approx(after.places[5].tolist(), abs=0.05)
     mapper.close()
 
@@ -132,7 +132,7 @@ def test_nothing_is_drawn_before_somebody_looks_nor_shown_before_it_is_encoded(
     desk.map()  # whatever there is then: no error
     for _ in range(400):
         again = desk.map().plane
-        if again is not None and len(again.ids) and again.commit.store != drawn.commit.store:
+        if again is not None and len(again.ids) and again.begun != drawn.begun:
             break
         time.sleep(0.05)
     assert again is not None

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import BigramEncoder, write_notes
-from test_build import dump, top
+from conftest import BigramEncoder, answered, find, write_notes
+from test_build import dump
 from test_crash import searches
 from test_map import wait_for
 
@@ -17,8 +17,6 @@ from index import build, open_store
 from index.build import BuildReport
 from index.status import status_lines
 from index.storage.store import FILE_NAME, Store
-from index.storage.writer import StoreWriter
-from qa import ask, retrieve
 from qa.map import Mapper
 
 OWNERS, THINGS = (
@@ -62,11 +60,9 @@ def begin(notes: Path, store: Path, encoder: BigramEncoder) -> BuildReport:
     return report
 
 
-def read(store: Path, encoder: BigramEncoder) -> Store:
-    """Open a store as it is, for one that looks at no folder."""
-    opened = open_store(store, encoder=encoder)
-    opened.followed = True
-    return opened
+def asked(store: Store) -> np.ndarray | None:
+    with store.searcher() as index:
+        return index.question_vector(QUESTION)
 
 
 def vectors_kept(store: Path) -> int:
@@ -83,35 +79,34 @@ def is_settled(store: Path, notes: Path, encoder: BigramEncoder) -> None:
     build(notes, fresh, encoder=encoder)
     assert dump(store) == dump(fresh)
     assert searches(store, encoder, (QUESTION,)) == searches(fresh, encoder, (QUESTION,))
-    with StoreWriter(store) as writer:
-        writer.check()
-        assert set(writer.copies_differ().values()) == {0}
+    with open_store(store) as opened:
+        opened.check()
 
 
 def test_words_answer_until_the_newest_vectors_are_made(
     many: Path, store_folder: Path, former: BigramEncoder, newest: BigramEncoder
 ) -> None:
     build(many, store_folder, encoder=former)
-    with read(store_folder, former) as before, read(store_folder, newest) as after:
-        asked = before.question_vector(QUESTION)
-        assert asked is not None
-        assert after.question_vector(QUESTION) is None  # nobody has begun: these are another's
-        assert top(QUESTION, after) == "犬時計.txt"
-        assert "言葉だけで探しました" in ask(QUESTION, after).notice
+    with (
+        open_store(store_folder, encoder=former) as before,
+        open_store(store_folder, encoder=newest) as after,
+    ):
+        assert asked(before) is not None
+        assert asked(after) is None  # nobody has begun: these are another's
+        assert find(QUESTION, after)[0].passage.path == "犬時計.txt"
+        assert "言葉だけで探しました" in answered(QUESTION, after).notice
 
         report = begin(many, store_folder, newest)
         assert any("former → newest" in remark for remark in report.remarks)
         assert vectors_kept(store_folder) == BATCH
         assert dict(status_lines(after))["モデル (model)"] == "newest"
-        assert f"準備中 {BATCH}/{MANY}" in ask(QUESTION, after).notice
-        assert before.question_vector(QUESTION) is None
-        assert before.search_vectors(asked, 5) == []  # of other dimensions than are here now
-        assert before.cosines(asked, [1]) == {}
-        assert top(QUESTION, before) == "犬時計.txt"
+        assert f"準備中 {BATCH}/{MANY}" in answered(QUESTION, after).notice
+        assert asked(before) is None
+        assert find(QUESTION, before)[0].passage.path == "犬時計.txt"
 
         assert build(many, store_folder, encoder=newest).encoded == MANY - BATCH
-        assert retrieve(QUESTION, after)[0].meaning is not None
-        assert ask(QUESTION, after).notice == ""
+        assert find(QUESTION, after)[0].meaning is not None
+        assert answered(QUESTION, after).notice == ""
     is_settled(store_folder, many, newest)
 
 
@@ -132,8 +127,8 @@ def test_a_change_that_is_killed_goes_on(
     build(many, store_folder, encoder=Copied(newest.name, newest.dim))
     assert len(moments) == -(-MANY // BATCH)
     for done, killed in enumerate(moments):
-        with read(killed, newest) as store:
-            assert top(QUESTION, store) == "犬時計.txt"
+        with open_store(killed, encoder=newest) as store:
+            assert find(QUESTION, store)[0].passage.path == "犬時計.txt"
         assert build(many, killed, encoder=newest).encoded == MANY - done * BATCH
         is_settled(killed, many, newest)
 
@@ -157,13 +152,16 @@ def test_the_map_compares_no_question_with_another_models_vectors(
     same_length = BigramEncoder("newest")
     mapper = Mapper(lambda: None)
     build(many, store_folder, encoder=former)
-    with read(store_folder, former) as before, read(store_folder, same_length) as after:
+    with (
+        open_store(store_folder, encoder=former) as before,
+        open_store(store_folder, encoder=same_length) as after,
+    ):
         begun = wait_for(mapper, before).plane
         build(many, store_folder, encoder=same_length)
-        asked = after.question_vector(QUESTION)
-        assert begun is not None and asked is not None
-        assert mapper.place(asked) is None
+        vector = asked(after)
+        assert begun is not None and vector is not None
+        assert mapper.place(vector, same_length.fingerprint) is None
         drawn = wait_for(mapper, after).plane
         assert drawn is not None and drawn.encoder == same_length.fingerprint
-        assert mapper.place(asked) is not None
+        assert mapper.place(vector, same_length.fingerprint) is not None
     mapper.close()

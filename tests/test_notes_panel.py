@@ -411,12 +411,12 @@ def test_the_panel_is_kept_current_and_rebuilds(
     expect(ask).to_be_focused()
     store = tmp_path / "store"
     with open_store(store) as opened:
-        before = opened.commit.store
+        before = opened.database.meta("begun")
         ask.press("Enter")
         with page.expect_response("**/rebuild") as started:
             yes.press("Enter")
         assert started.value.status == 202
-        until(lambda: opened.commit.store != before)
+        until(lambda: opened.database.meta("begun") != before)
     expect(ask).to_be_visible()
     expect(page.locator("#notes-state")).to_contain_text("できています")
     expect(page.locator("#notes-list a.source")).to_have_count(4)

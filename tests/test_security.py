@@ -483,7 +483,7 @@ def test_notes_are_never_written_and_the_store_is_its_owners(notes: Path, tmp_pa
     assert desk.note("料理.txt") is not None
     desk.close()
     assert state() == before
-    assert {"store", "store.sqlite3", "vectors.faiss", "meta.json"} <= modes(store.parent).keys()
+    assert {"store", "store.sqlite3", "kikigaki-store.txt"} <= modes(store.parent).keys()
     assert not any(modes(store.parent).values())
 
 

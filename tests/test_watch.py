@@ -10,7 +10,7 @@ from pathlib import Path
 from random import Random
 
 import pytest
-from conftest import BigramEncoder, until
+from conftest import BigramEncoder, find, until
 
 from index import open_store
 from index.build import BuildReport
@@ -28,20 +28,22 @@ def reports() -> list[BuildReport]:
 def follower(
     notes: Path, store_folder: Path, encoder: BigramEncoder, reports: list[BuildReport]
 ) -> Iterator[Follower]:
-    with Follower(notes, store_folder, encoder=encoder, told=reports.append) as following:
+    with (
+        Store(store_folder, encoder=encoder) as store,
+        Follower(notes, store, told=reports.append) as following,
+    ):
         until(lambda: reports and not following.state.busy)
         yield following
 
 
 @pytest.fixture
-def store(follower: Follower, store_folder: Path, encoder: BigramEncoder) -> Iterator[Store]:
-    with open_store(store_folder, encoder=encoder) as opened:
-        opened.followed = True  # what is seen is the follower's work
-        yield opened
+def store(follower: Follower) -> Store:
+    return follower.store
 
 
 def top(question: str, store: Store) -> str:
-    hits = retrieve(question, store)
+    """What is found without a look at the folder: the follower's work."""
+    hits = find(question, store)
     return hits[0].passage.path if hits else ""
 
 
@@ -49,7 +51,7 @@ def test_a_saved_moved_and_deleted_note_is_followed(notes: Path, store: Store) -
     assert top("カレー", store) == "料理.txt"
     (notes / "猫.txt").write_text("猫はコタツで丸くなる。\n", encoding="utf-8")
     until(lambda: top("猫はどこ？", store) == "猫.txt")
-    until(lambda: retrieve("猫はどこ？", store)[0].meaning is not None)
+    until(lambda: find("猫はどこ？", store)[0].meaning is not None)
     new = notes / ".料理.txt.swp"  # as editors save: beside it, then in its place
     new.write_text("シチューの作り方。\n", encoding="utf-8")
     new.replace(notes / "料理.txt")
@@ -218,7 +220,7 @@ def test_a_question_looks_where_nobody_follows(
     build(notes, store_folder, encoder=encoder)
     with open_store(store_folder, encoder=encoder) as store:
         (notes / "猫.txt").write_text("猫はコタツで丸くなる。\n", encoding="utf-8")
-        assert top("猫はどこ？", store) == "猫.txt"
+        assert retrieve("猫はどこ？", store)[0].passage.path == "猫.txt"
         assert retrieve("猫はどこ？", store)[0].meaning is not None
         text = (notes / "猫.txt").read_text(encoding="utf-8").replace("猫", "犬")
         stamp = (notes / "猫.txt").stat()
@@ -231,12 +233,12 @@ def test_a_question_looks_where_nobody_follows(
         (notes / "絵.txt").write_bytes(b"\x89PNG\x00\x01\xff")  # no note: tried once, then known
         for path in notes.rglob("*.*"):
             os.utime(path, (old, old))
-        top("カレー", store)
+        retrieve("カレー", store)
         generation = store.generation
         with pytest.MonkeyPatch.context() as patch:
             module = sys.modules["index.build"]  # index.build itself is the function
             patch.setattr(module, "update_notes", None)  # would fail if it were called
-            top("カレー", store)
+            retrieve("カレー", store)
         assert store.generation == generation
         notes.rename(notes.with_name("away"))
         answer = ask("カレーの作り方は？", store)

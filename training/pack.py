@@ -21,8 +21,7 @@ from typing import Any
 import numpy as np
 
 from index.models.onnx_encoder import OnnxEncoder
-from index.models.onnx_model import MANIFEST
-from index.storage.stamp import sha256
+from index.models.onnx_model import MANIFEST, sha256
 from training.graph import build_encoder
 from training.log import logged
 from training.pairs import read_rows

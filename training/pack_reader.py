@@ -18,9 +18,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from index.models.onnx_model import MANIFEST
+from index.models.onnx_model import MANIFEST, sha256
 from index.settings import DEFAULT_MODEL
-from index.storage.stamp import sha256
 from training.graph import WEIGHTS, WORDS, build_reader, places
 from training.log import logged
 

@@ -23,11 +23,12 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.jaquad import convert
-from index.build import open_writer, update_notes
+from index.build import prepare, update_notes
 from index.folder import check_folder
 from index.notes import read_notes
 from index.passages import Passage, split
-from index.storage.store import encoder_text, open_store
+from index.storage.rows import encoder_text
+from index.storage.store import Store, open_store
 from qa.question import read_question
 from qa.retrieve import candidates
 from training.log import logged
@@ -79,8 +80,9 @@ def mine(
         out = Path(scratch, "out")
         convert(files, out, bullets=layout == "bullets")
         notes = check_folder(out / "notes")
-        with open_writer(notes, out / "store")[0] as writer:
-            update_notes(writer, notes)
+        with Store(out / "store") as store:
+            prepare(store, notes)
+            update_notes(store, notes)
         rows = [
             json.loads(line)
             for line in (out / "questions.jsonl").read_text(encoding="utf-8").splitlines()
@@ -107,11 +109,10 @@ def mine(
 def _mine_share(folder: Path, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Each question with its passages by place, as long as one of them holds the answer's line."""
     mined = []
-    with open_store(folder) as store:
-        store.followed = True  # nobody changes these notes
+    with open_store(folder) as store, store.searcher() as index:
         for asked in rows:
             question, answer, line = asked["question"], asked["quotes"][0], asked["lines"][0]
-            of_note = store.passages_of(asked["path"])
+            of_note = index.passages_of(asked["path"])
             positive = [
                 p for p in of_note if p.start_line <= line <= p.end_line and answer in p.text
             ]
@@ -119,7 +120,7 @@ def _mine_share(folder: Path, rows: list[dict[str, Any]]) -> list[dict[str, Any]
                 continue
             negatives = [
                 hit.passage
-                for hit in candidates(read_question(question, store), store, DEPTH)
+                for hit in candidates(read_question(question, index), index, DEPTH)
                 if answer not in hit.passage.text
             ]
             mined.append({

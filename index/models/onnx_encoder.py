@@ -1,6 +1,6 @@
 """The default encoder: our own small model, run in int8 by ONNX Runtime, without torch.
 
-    texts ─ prompt, tokenizer ▶ ids, sorted by length ─ batches of like length ▶ graph ▶ vectors
+    texts ─ prompt, tokenizer ▶ rows of ids ─ each by itself ▶ graph ▶ vectors
 
 The folder is an ordinary sentence-transformers one with a graph beside its weights; training/ makes
 it. Not importing sentence-transformers saves 400 MB and most of the seconds of a cold start.
@@ -17,13 +17,12 @@ import numpy as np
 
 from index.errors import ModelUnavailable
 from index.models.onnx_model import (
-    batches,
     fingerprint,
     give_back_memory,
     must_be_whole,
     open_session,
     open_tokenizer,
-    padded,
+    run_each,
 )
 
 if TYPE_CHECKING:
@@ -64,8 +63,8 @@ class OnnxEncoder:
     def _encode(self, texts: list[str]) -> NDArray[np.float32]:
         rows = [self._cut(encoding.ids) for encoding in self._tokenizer.encode_batch(texts)]
         vectors = np.empty((len(rows), self.dim), np.float32)
-        for batch in batches([len(row) for row in rows]):
-            vectors[batch] = self._session.run(None, padded([rows[number] for number in batch]))[0]
+        for number, (vector,) in enumerate(run_each(self._session, rows)):
+            vectors[number] = vector[0]
         if len(rows) > 1:
             give_back_memory()
         return vectors

@@ -1,4 +1,4 @@
-"""A folder with an ONNX graph, its weights and a manifest: opened whole, and run in batches.
+"""A folder with an ONNX graph, its weights and a manifest: opened whole, and run row by row.
 
 Both the encoder and the reader are such folders; training/ makes them.
 """
@@ -6,10 +6,12 @@ Both the encoder and the reader are such folders; training/ makes them.
 from __future__ import annotations
 
 import ctypes
+import hashlib
 import json
 import os
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
@@ -17,16 +19,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from index.storage.stamp import sha256
-
 if TYPE_CHECKING:
     from numpy.typing import NDArray
     from onnxruntime import InferenceSession, OrtValue
     from tokenizers import Tokenizer
 
 MANIFEST = "kikigaki.json"
-TOKENS_A_BATCH = 512  # more makes no batch faster, and memory grows with it
-PADDING = 0.1  # of a batch, at most: texts much shorter than its longest go into another
 
 
 def fingerprint(folder: Path) -> str:
@@ -67,7 +65,7 @@ def open_tokenizer(folder: Path) -> Tokenizer:
 def open_session(
     folder: Path, shared: Mapping[str, NDArray[np.generic]] | None = None
 ) -> InferenceSession:
-    """The folder's graph, ready to run.
+    """The folder's graph, for `run_each`.
 
     Args:
         folder: with model.onnx and the weights that it names.
@@ -77,9 +75,7 @@ def open_session(
 
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 4  # what goes wrong is raised, and said once
-    options.intra_op_num_threads = cores()
-    # a thread that waits for the next matrix by spinning takes the core from other programs
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    options.intra_op_num_threads = 1  # each thread runs another row: none waits for another
     options.enable_cpu_mem_arena = False  # it would keep what the largest batch needed
     if shared:
         values: list[OrtValue] = [
@@ -92,30 +88,34 @@ def open_session(
     return session
 
 
-def batches(lengths: Sequence[int]) -> Iterator[list[int]]:
-    """Numbers of texts to run together, shortest first, each batch with little padding."""
-    batch: list[int] = []
-    tokens = 0
-    for number in sorted(range(len(lengths)), key=lengths.__getitem__):
-        padded = (len(batch) + 1) * lengths[number]
-        waste = padded - tokens - lengths[number]
-        if batch and (padded > TOKENS_A_BATCH or waste > PADDING * padded):
-            yield batch
-            batch, tokens = [], 0
-        batch.append(number)
-        tokens += lengths[number]
-    if batch:
-        yield batch
+def run_each(
+    session: InferenceSession, rows: Sequence[Sequence[int]]
+) -> list[Sequence[NDArray[np.float32]]]:
+    """What a graph makes of each row of token ids, run by itself, as many at a time as cores.
+
+    In a batch a row's result would depend on the others there: the graph's numbers are rounded in
+    steps that fit all of them. By itself it is always the same, and no slower.
+    """
+
+    def run(row: Sequence[int]) -> Sequence[NDArray[np.float32]]:
+        ids = np.array([row], np.int64)
+        given = {"input_ids": ids, "attention_mask": np.ones_like(ids)}
+        made: Sequence[NDArray[np.float32]] = session.run(None, given)
+        return made
+
+    if len(rows) < 2:
+        return [run(row) for row in rows]
+    with ThreadPoolExecutor(cores()) as threads:
+        return list(threads.map(run, rows))
 
 
-def padded(rows: Sequence[Sequence[int]]) -> dict[str, NDArray[np.int64]]:
-    """What a graph takes: token ids and which of them are there, each (rows, longest)."""
-    ids = np.zeros((len(rows), max(map(len, rows))), np.int64)
-    mask = np.zeros_like(ids)
-    for at, row in enumerate(rows):
-        ids[at, : len(row)] = row
-        mask[at, : len(row)] = 1
-    return {"input_ids": ids, "attention_mask": mask}
+def sha256(path: Path) -> str:
+    """Hexadecimal SHA-256 of a file's bytes."""
+    digest = hashlib.sha256()
+    with path.open("rb") as stream:
+        while block := stream.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()
 
 
 def cores() -> int:

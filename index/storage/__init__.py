@@ -1,1 +1,1 @@
-"""What is kept of the notes: SQLite, and tantivy's and FAISS's copies of it."""
+"""What is kept of the notes in one SQLite file, and search over it."""

@@ -1,7 +1,8 @@
-"""The SQLite file of a store: its tables, its commits, and proof that it is as it was written.
+"""The SQLite file of a store: its tables, its connections, and its errors by name.
 
-WAL mode: readers go on while one transaction at a time writes. Every row that matters carries its
-own checksum, because SQLite's checks see a broken page but not a letter that flipped in a text.
+WAL mode: each reader sees one whole state of the file for as long as it reads, while one
+transaction at a time writes. The state is told by its generation, a number that every committed
+change raises.
 """
 
 from __future__ import annotations
@@ -10,26 +11,23 @@ import os
 import sqlite3
 import threading
 import time
-import uuid
-import zlib
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 from index.errors import StoreDamaged, StoreError, StoreMissing
-from index.storage.stamp import Commit
 
-SCHEMA = 3  # raise when the tables below change: the store is then built again
-DAMAGE = (
+SCHEMA = 4  # raise when the tables below change: the store is then built again
+DAMAGED = "store.damaged"  # beside the file: somebody met damage, and it is to be made anew
+DAMAGE = (  # in SQLite's messages
     *("no such table", "no such column", "malformed", "Could not decode", "not a database"),
     "unsupported file format",
 )
 BUSY_SECONDS = 60.0  # how long to wait for another process's transaction; each takes well under 1
-COMMITS_KEPT = 50_000  # some 3 MB; a copy that is further behind is made from nothing
+IDLE = 4  # connections kept for the next readers
 
 _TABLES = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
-CREATE TABLE commits (generation INTEGER PRIMARY KEY, token TEXT NOT NULL);
 CREATE TABLE notes (
     path TEXT PRIMARY KEY,       -- relative, NFC
     name TEXT NOT NULL,          -- as the file system spells it
@@ -40,38 +38,41 @@ CREATE TABLE notes (
     read_ns INTEGER NOT NULL,    -- when it was read
     encoding TEXT NOT NULL,
     date TEXT NOT NULL,          -- yyyy-mm-dd as the note or its name says, else empty
-    tags TEXT NOT NULL,          -- JSON array
-    cut INTEGER NOT NULL,        -- sum of its passages' checksums: none is missing or another's
-    checksum INTEGER NOT NULL    -- of all the columns before it
+    tags TEXT NOT NULL           -- JSON array
 ) WITHOUT ROWID;
 CREATE TABLE passages (
-    id INTEGER PRIMARY KEY AUTOINCREMENT,   -- never used twice: the copies go by it
-    path TEXT NOT NULL REFERENCES notes(path) ON DELETE CASCADE,
+    id INTEGER PRIMARY KEY AUTOINCREMENT,   -- never used twice: what is in memory goes by it
+    path TEXT NOT NULL REFERENCES notes(path),
     start_line INTEGER NOT NULL,
     end_line INTEGER NOT NULL,
     heading TEXT NOT NULL,                  -- JSON array
     text TEXT NOT NULL,
     start INTEGER NOT NULL,                 -- offset in the note, characters
     page INTEGER NOT NULL,                  -- 0 where there are none
-    context TEXT NOT NULL,                  -- title and headings, searched but never quoted
-    words TEXT NOT NULL,                    -- terms of the text, cut by fugashi
-    context_words TEXT NOT NULL,            -- terms of the context
-    checksum INTEGER NOT NULL,              -- of the columns from path to here
     vector_key BLOB NOT NULL,
     generation INTEGER NOT NULL             -- when it came
 );
-CREATE INDEX passages_path ON passages(path);
+CREATE INDEX passages_path ON passages(path, start);
 CREATE INDEX passages_vector_key ON passages(vector_key);
 CREATE INDEX passages_generation ON passages(generation);
+CREATE TABLE removed (id INTEGER PRIMARY KEY, generation INTEGER NOT NULL);  -- former passages
+CREATE INDEX removed_generation ON removed(generation);
+CREATE TABLE segments (          -- of the keyword index, as keywords.py has it
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    passages INTEGER NOT NULL,   -- how many, with those that are gone since
+    ids BLOB NOT NULL,
+    lengths BLOB NOT NULL,
+    terms BLOB NOT NULL,
+    starts BLOB NOT NULL,
+    places BLOB NOT NULL,
+    counts BLOB NOT NULL
+);
 CREATE TABLE vectors (
-    key BLOB PRIMARY KEY,                   -- hash of the encoder and the text it encoded
-    vector BLOB NOT NULL,                   -- float32, length 1
-    checksum INTEGER NOT NULL,              -- of both
+    key BLOB PRIMARY KEY,        -- hash of the encoder and the text it encoded
+    vector BLOB NOT NULL,        -- float32, length 1
     generation INTEGER NOT NULL
 );
 CREATE INDEX vectors_generation ON vectors(generation);
-CREATE TABLE removed (id INTEGER PRIMARY KEY, generation INTEGER NOT NULL);
-CREATE INDEX removed_generation ON removed(generation);
 CREATE TABLE skipped (
     path TEXT PRIMARY KEY,
     reason TEXT NOT NULL,
@@ -80,153 +81,123 @@ CREATE TABLE skipped (
     read_ns INTEGER NOT NULL
 ) WITHOUT ROWID;
 """
-CHECKED = {  # the columns that each table's checksum is of
-    "notes": "path, name, title, sha256, size, mtime_ns, read_ns, encoding, date, tags, cut",
-    "passages": "path, start_line, end_line, heading, text, start, page, context, words,"
-    " context_words",
-    "vectors": "key, vector",
-}
 
 
 class Database:
     """One SQLite file, shared by the threads of a process; its errors are named for the reader."""
 
-    def __init__(self, path: Path, *, facts: Mapping[str, str] | None = None) -> None:
-        """Open the file; given the facts of an empty store, make one where there is none.
+    def __init__(self, path: Path) -> None:
+        """Name the file; it is opened when first read, and again if it was made anew meanwhile."""
+        self.path = path
+        self._idle: list[sqlite3.Connection] = []
+        self._file: tuple[int, int] | None = None  # the one that the idle connections are of
+        self._lock = threading.Lock()
+        self._writing = threading.Lock()  # SQLite would let a second thread wait by polling
+
+    def close(self) -> None:
+        """Close the connections that nobody uses just now."""
+        with self._lock:
+            while self._idle:
+                self._idle.pop().close()
+
+    @contextmanager
+    def read(self) -> Iterator[sqlite3.Connection]:
+        """A connection that sees the file as it is now, whatever is written meanwhile.
 
         Raises:
-            StoreMissing: there is none, and no facts are given.
+            StoreMissing: there is no file, or none with our tables.
             StoreDamaged: it is no whole SQLite file of ours.
             StoreError: it cannot be opened.
         """
-        self.path = path
-        self.lock = threading.RLock()
-        self._connect(facts)
-
-    def close(self) -> None:
-        """Close the file."""
-        with self.lock:
-            self._db.close()
-
-    @contextmanager
-    def reading(self) -> Iterator[sqlite3.Connection]:
-        """The connection, for reading; opened again if the file was made anew meanwhile."""
-        with self.lock:
-            if _file_identity(self.path) != self._file:
-                self._db.close()
-                self._connect()
-            with _named_errors(self.path):
-                try:
-                    yield self._db
-                finally:
-                    if self._db.in_transaction:
-                        self._db.execute("ROLLBACK")
-
-    @contextmanager
-    def snapshot(self) -> Iterator[sqlite3.Connection]:
-        """For several queries that must see one state."""
-        with self.reading() as db:
+        with self._connection() as db:
             db.execute("BEGIN")
+            get_meta(db, "generation")  # the state is taken at the first look, not at BEGIN
             yield db
 
     @contextmanager
-    def transaction(self) -> Iterator[sqlite3.Connection]:
-        """All of it or nothing; waits for another process's transaction to end."""
-        with self._changing() as db:
-            _check_meta(self.path, db)  # else what is damaged would be sealed as right
-            yield db
-
-    @contextmanager
-    def _changing(self) -> Iterator[sqlite3.Connection]:
-        with self.reading() as db:
+    def write(self) -> Iterator[sqlite3.Connection]:
+        """All of it or nothing; waits for another's transaction to end. Errors as in `read`."""
+        with self._writing, self._connection() as db:
             db.execute("BEGIN IMMEDIATE")
-            yield db  # an error leaves the transaction open, and reading rolls it back
-            set_meta(db, "checksum", str(_meta_checksum(db)))
+            yield db  # an error leaves the transaction open, and it is rolled back
             db.execute("COMMIT")
+
+    def make(self, facts: Mapping[str, str]) -> None:
+        """Make the file and its tables, where there are none.
+
+        Raises:
+            StoreDamaged: what is there is no SQLite file.
+            StoreError: it cannot be made.
+        """
+        with suppress(OSError):  # SQLite names what is wrong
+            # For its owner alone; SQLite gives its log the same mode. A file that is there must not
+            # even be opened: closing it would drop the locks that SQLite holds in this process.
+            os.close(os.open(self.path, os.O_CREAT | os.O_EXCL, mode=0o600))
+        with named_errors(self.path):
+            db = _connect(self.path)
+            try:
+                db.execute("PRAGMA journal_mode=WAL")
+                db.execute("BEGIN IMMEDIATE")
+                if _is_empty(db):
+                    for statement in _TABLES.split(";"):
+                        db.execute(statement)
+                    begin(db, facts)
+                db.execute("COMMIT")
+            finally:
+                db.close()
 
     def meta(self, key: str) -> str:
         """One of the store's own facts; empty when it is not set."""
-        with self.reading() as db:
+        with self._connection() as db:
             return get_meta(db, key)
 
-    def clear(self, facts: Mapping[str, str]) -> None:
-        """Forget everything, in one transaction; whoever has the file open sees it empty."""
-        with self._changing() as db:
-            tables = db.execute(
-                "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'"
-            ).fetchall()
-            db.execute("PRAGMA defer_foreign_keys=ON")  # they are dropped in any order
-            for (table,) in tables:
-                db.execute(f'DROP TABLE "{table}"')
-            _create_tables(db, facts)
+    def set_aside(self, why: str) -> Path:
+        """Move the file out of the way, keeping it; returns its new name.
 
-    def check(self) -> None:
-        """Read the whole file: SQLite's own checks, and every row's checksum.
-
-        Raises:
-            StoreDamaged: something in it is not as written.
+        Args:
+            why: the word that its name gets: damaged, or older.
         """
-        with self.snapshot() as db:
-            (result,) = db.execute("PRAGMA integrity_check(1)").fetchone()
-            if result != "ok":
-                raise damaged(self.path, str(result))
-            _check_meta(self.path, db)
-            for table, columns in CHECKED.items():
-                for row in db.execute(f"SELECT {columns}, checksum FROM {table}"):
-                    must_be_whole(self.path, table, row)
-            torn = db.execute(
-                "SELECT path FROM notes LEFT JOIN passages USING (path)"
-                " GROUP BY path HAVING cut != coalesce(sum(passages.checksum), 0)"
-                " UNION ALL SELECT path FROM passages WHERE path NOT IN (SELECT path FROM notes)"
-            ).fetchone()
-            if torn:
-                raise damaged(self.path, f"notes: {torn[0]!r:.80}: cut")
+        self.close()
+        kept = self.path.with_name(f"{self.path.name}.{why}-{time.strftime('%Y%m%d-%H%M%S')}")
+        self.path.replace(kept)
+        self.path.with_name(self.path.name + "-shm").unlink(missing_ok=True)
+        with suppress(FileNotFoundError):  # commits that are not in the file itself yet
+            self.path.with_name(self.path.name + "-wal").replace(kept.with_name(kept.name + "-wal"))
+        self.path.with_name(DAMAGED).unlink(missing_ok=True)
+        return kept
 
-    def check_meta(self) -> None:
-        """See that the store's own facts are as they were written, before they are gone by.
+    @property
+    def met_damage(self) -> bool:
+        """Whether this or another process met damage in the file, which is still there."""
+        return self.path.with_name(DAMAGED).exists()
 
-        Raises:
-            StoreDamaged: they are not.
-        """
-        with self.snapshot() as db:
-            _check_meta(self.path, db)
-
-    def _connect(self, facts: Mapping[str, str] | None = None) -> None:
-        """Open the SQLite file, and remember which file that was."""
-        if not self.path.exists() and facts is None:
+    @contextmanager
+    def _connection(self) -> Iterator[sqlite3.Connection]:
+        file = _identity(self.path)
+        if file is None:
             raise _missing(self.path)
-        with _named_errors(self.path):
-            if facts is not None:
-                _make_file(self.path)
-            self._db = sqlite3.connect(
-                self.path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
-            )
-            try:
-                self._db.execute("PRAGMA journal_mode=WAL")
-                self._db.execute("PRAGMA synchronous=FULL")  # a commit outlives a power cut
-                self._db.execute("PRAGMA foreign_keys=ON")
-                if facts is not None:
-                    self._db.execute("BEGIN IMMEDIATE")
-                    if _is_empty(self._db):
-                        _create_tables(self._db, facts)
-                    self._db.execute("COMMIT")
-                elif _is_empty(self._db):  # its first process ended before it made the tables
+        with self._lock:
+            if file != self._file:
+                while self._idle:
+                    self._idle.pop().close()
+                self._file = file
+            db = self._idle.pop() if self._idle else None
+        with named_errors(self.path):
+            if db is None:
+                db = _connect(self.path)
+                if _is_empty(db):  # its first process ended before it made the tables
+                    db.close()
                     raise _missing(self.path)
-                get_meta(self._db, "identity")  # fails here if the file is not ours or not whole
-            except BaseException:
-                self._db.close()
-                raise
-        self._file = _file_identity(self.path)
-
-
-def _make_file(path: Path) -> None:
-    """An empty file for its owner alone, where there is none; SQLite gives its log the same mode.
-
-    One that is there must not even be opened: closing it again would drop the locks that SQLite
-    holds on it in this process.
-    """
-    with suppress(OSError):  # SQLite names what is wrong
-        os.close(os.open(path, os.O_CREAT | os.O_EXCL, mode=0o600))
+            try:
+                yield db
+            finally:
+                if db.in_transaction:
+                    db.execute("ROLLBACK")
+                with self._lock:
+                    keep = file == self._file and len(self._idle) < IDLE
+                    self._idle += [db] if keep else []
+                if not keep:
+                    db.close()
 
 
 def get_meta(db: sqlite3.Connection, key: str) -> str:
@@ -235,133 +206,44 @@ def get_meta(db: sqlite3.Connection, key: str) -> str:
     return str(row[0]) if row else ""
 
 
-def set_meta(db: sqlite3.Connection, key: str, value: str) -> None:
-    """Set one of the store's own facts."""
-    db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, value))
+def put_meta(db: sqlite3.Connection, facts: Mapping[str, str]) -> None:
+    """Set some of the store's own facts."""
+    db.executemany("INSERT OR REPLACE INTO meta VALUES (?, ?)", facts.items())
 
 
-def newest_commit(db: sqlite3.Connection) -> Commit:
-    """The state that the file is in."""
-    found = dict(
-        db.execute("SELECT key, value FROM meta WHERE key IN ('identity', 'generation', 'token')")
-    )
-    if len(found) < 3:
-        raise sqlite3.DatabaseError("no such table: meta is not whole")
-    if not str(found["generation"]).isdecimal():
-        raise sqlite3.DatabaseError("malformed generation")
-    return Commit(found["identity"], int(found["generation"]), found["token"])
+def raise_generation(db: sqlite3.Connection) -> int:
+    """The number of the state that this transaction makes.
 
-
-def knows_commit(db: sqlite3.Connection, commit: Commit) -> bool:
-    """Whether a state is one that the file was in, and what came after it is still known."""
-    if get_meta(db, "identity") != commit.store:
-        return False
-    row = db.execute(
-        "SELECT token FROM commits WHERE generation = ?", (commit.generation,)
-    ).fetchone()
-    return bool(row) and row[0] == commit.token
-
-
-def new_commit(db: sqlite3.Connection) -> int:
-    """Raise the generation, within a transaction; returns the new one."""
-    generation = int(get_meta(db, "generation")) + 1
-    token = uuid.uuid4().hex
-    set_meta(db, "generation", str(generation))
-    set_meta(db, "token", token)
-    set_meta(db, "changed", str(int(time.time())))
-    db.execute("INSERT INTO commits VALUES (?, ?)", (generation, token))
-    db.execute("DELETE FROM commits WHERE generation <= ?", (generation - COMMITS_KEPT,))
-    db.execute("DELETE FROM removed WHERE generation <= ?", (generation - COMMITS_KEPT,))
+    It is the time in nanoseconds, or one more than the last where the clock stands: no two states
+    share one, not even those of two stores, or of a file that was restored from an older copy.
+    """
+    generation = max(int(get_meta(db, "generation")) + 1, time.time_ns())
+    put_meta(db, {"generation": str(generation)})
     return generation
 
 
-def checksum(*values: str | int | bytes) -> int:
-    """CRC-32 over the values of a row: what tells a flipped bit from what was written.
+def clear(db: sqlite3.Connection, facts: Mapping[str, str]) -> None:
+    """Forget everything, within a transaction; whoever has the file open sees it empty.
 
-    Either texts and numbers, or blobs only.
+    Ids go on from where they were, as sqlite_sequence stays.
     """
-    if isinstance(values[0], bytes):
-        return zlib.crc32(b"".join(values))  # type: ignore[arg-type]
-    return zlib.crc32("\0".join(map(str, values)).encode("utf-8", "surrogatepass"))
+    for table in ("segments", "passages", "notes", "removed", "vectors", "skipped", "meta"):
+        db.execute(f"DELETE FROM {table}")
+    begin(db, facts)
 
 
-def must_be_whole(path: Path, table: str, row: Sequence[str | int | bytes]) -> None:
-    """Compare the values of a row with the checksum that is the last of them.
-
-    Raises:
-        StoreDamaged: they are not as they were written.
-    """
-    try:
-        whole = checksum(*row[:-1]) == row[-1]
-    except (TypeError, ValueError):  # a blob where a text was, or no UTF-8
-        whole = False
-    if not whole:
-        raise damaged(path, f"{table}: {row[0]!r:.80}")
-
-
-def set_aside(path: Path) -> Path:
-    """Move a damaged SQLite file out of the way, keeping it; returns its new name."""
-    kept = path.with_name(f"{path.name}.damaged-{time.strftime('%Y%m%d-%H%M%S')}")
-    path.replace(kept)
-    path.with_name(path.name + "-shm").unlink(missing_ok=True)
-    with suppress(FileNotFoundError):  # commits that are not in the file itself yet
-        path.with_name(path.name + "-wal").replace(kept.with_name(kept.name + "-wal"))
-    return kept
-
-
-def damaged(path: Path, reason: str) -> StoreDamaged:
-    """The error for a file that is not as it was written."""
-    return StoreDamaged(
-        f"索引のファイルが壊れています: {path}: {reason}\n"
-        f"ノートは無事です。`python -m index` で作り直せます。"
-        f"(The store is damaged, your notes are not; that command builds it again.)"
-    )
-
-
-def _missing(path: Path) -> StoreMissing:
-    return StoreMissing(
-        f"索引がまだありません: {path.parent}\n(No store yet. Run: python -m index)"
-    )
-
-
-def _is_empty(db: sqlite3.Connection) -> bool:
-    return db.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchone() is None
-
-
-def _create_tables(db: sqlite3.Connection, facts: Mapping[str, str]) -> None:
-    for statement in _TABLES.split(";"):
-        db.execute(statement)
-    first = {"identity": uuid.uuid4().hex, "generation": "0", "token": ""}
-    for key, value in {**facts, **first}.items():
-        set_meta(db, key, value)
-    set_meta(db, "checksum", str(_meta_checksum(db)))
-
-
-def _check_meta(path: Path, db: sqlite3.Connection) -> None:
-    if get_meta(db, "checksum") != str(_meta_checksum(db)):
-        raise damaged(path, "meta")
-
-
-def _meta_checksum(db: sqlite3.Connection) -> int:
-    rows = db.execute("SELECT key, value FROM meta WHERE key != 'checksum' ORDER BY key")
-    return checksum(*(value for row in rows for value in row))
-
-
-def _file_identity(path: Path) -> tuple[int, int] | None:
-    """Which file a name stands for now; None when there is none."""
-    try:
-        info = os.stat(path)  # noqa: PTH116 - at every question: half the time of path.stat
-    except OSError:
-        return None
-    return info.st_dev, info.st_ino
+def begin(db: sqlite3.Connection, facts: Mapping[str, str]) -> None:
+    """Give an empty store its facts, and say that what was read of it before is nothing now."""
+    put_meta(db, {**facts, "generation": "0"})
+    put_meta(db, {"begun": str(raise_generation(db))})
 
 
 @contextmanager
-def _named_errors(path: Path) -> Iterator[None]:
+def named_errors(path: Path) -> Iterator[None]:
     """Give SQLite's errors the name and the next step that a reader needs.
 
     What cannot be decoded, or lacks a table or column of ours, is damage: other versions are told
-    apart before.
+    apart before. Misuse of the library is a fault of the program, and passes.
     """
     try:
         yield
@@ -380,5 +262,64 @@ def _named_errors(path: Path) -> Iterator[None]:
         raise StoreError(
             f"索引を使えません: {path}: {reason}\n(The store cannot be used now: {error}.)"
         ) from error
+    except (sqlite3.ProgrammingError, sqlite3.InterfaceError):
+        raise
     except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
         raise damaged(path, str(error)) from error
+
+
+def damaged(path: Path, reason: str) -> StoreDamaged:
+    """The error for a file that is not as it was written; whoever updates it next makes it anew."""
+    with suppress(OSError):
+        path.with_name(DAMAGED).write_text(reason, encoding="utf-8", errors="replace")
+    return StoreDamaged(
+        f"索引のファイルが壊れています: {path}: {reason}\n"
+        f"ノートは無事です。`python -m index` で作り直せます。"
+        f"(The store is damaged, your notes are not; that command builds it again.)"
+    )
+
+
+def is_ours(path: Path) -> bool:
+    """Whether a file is a store's, which is looked at without writing; its marker was lost."""
+    try:
+        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as db:
+            return bool(get_meta(db, "schema") and get_meta(db, "generation"))
+    except sqlite3.Error:
+        return False
+
+
+def _missing(path: Path) -> StoreMissing:
+    return StoreMissing(
+        f"索引がまだありません: {path.parent}\n(No store yet. Run: python -m index)"
+    )
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    """A connection to a file that is there."""
+    db = sqlite3.connect(
+        f"{path.absolute().as_uri()}?mode=rw",
+        uri=True,
+        timeout=BUSY_SECONDS,
+        isolation_level=None,
+        check_same_thread=False,
+    )
+    try:
+        db.execute("PRAGMA synchronous=FULL")  # a commit outlives a power cut
+        db.execute("PRAGMA foreign_keys=ON")
+    except BaseException:
+        db.close()
+        raise
+    return db
+
+
+def _is_empty(db: sqlite3.Connection) -> bool:
+    return db.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchone() is None
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    """Which file a name stands for now; None when there is none."""
+    try:
+        info = os.stat(path)  # noqa: PTH116 - at every question: half the time of path.stat
+    except OSError:
+        return None
+    return info.st_dev, info.st_ino

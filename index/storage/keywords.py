@@ -1,28 +1,31 @@
-"""Keyword search: BM25 over words, headings and character bigrams, kept by tantivy.
+"""Keyword search: BM25 over words, headings and character pairs, exact whatever was deleted.
 
-The only module that imports tantivy. Words are cut by index.words.tokens beforehand; tantivy splits
-its input at spaces and never sees Japanese text. What is kept here is a cache of the SQLite store.
+    Terms[] ▶ Segment: for each term the passages that hold it, kept as a row of the store
+    Segment[], those of their passages that are still there ▶ KeywordIndex ▶ search
+
+A segment is written once, beside the passages it is of. Frequencies and lengths are counted over
+the passages that are there at a question, so scores depend on the notes and not on what they were.
 """
 
 from __future__ import annotations
 
-import json
 import math
-import shutil
-from collections.abc import Iterable, Mapping, Sequence
-from contextlib import suppress
-from dataclasses import dataclass, replace
-from pathlib import Path
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from hashlib import blake2b
+from typing import TYPE_CHECKING
 
-import tantivy
+import numpy as np
 
-from index.storage.private import close_all_to_others, make_folder
-from index.storage.stamp import Commit, Stamp, checksums, read_stamp, write_stamp
 from index.words.tokens import Word
 
-SCHEMA = 1  # raise when the fields below change: the cache is then made again
-LIST = "meta.json"  # tantivy's list of the segments it searches
-HEAP_BYTES = 32_000_000  # tantivy asks for at least 15 MB a thread; more holds more rows a segment
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+LARGEST = 65_536  # passages in a segment: their places fit 16 bits
+SEGMENTS_A_TIER = 8  # of like size, from which they are made one
+K1, B = 1.2, 0.75  # BM25's usual ones, as in Lucene
 
 # What a match counts for, against a word's best term in the text. All but SLIP_WEIGHT were tried on
 # JaQuAD train (benchmarks/README.md), which has no slips: it only keeps these below whole words.
@@ -32,233 +35,260 @@ CONTEXT_WEIGHT = 0.3  # in the title, a heading or a parent bullet
 BIGRAM_WEIGHT = 0.3  # a pair of characters
 SLIP_WEIGHT = 0.6  # a Latin word one letter away
 SLIP_FROM = 5  # letters; shorter words have too many neighbours
+SLIP_LETTERS = "abcdefghijklmnopqrstuvwxyz0123456789"
+
+WORDS, CONTEXT, PAIRS = range(3)  # the fields of a passage
 
 
 @dataclass(frozen=True, slots=True)
-class KeywordRow:
+class Terms:
     """One passage as keyword search sees it."""
 
-    id: int
     words: Sequence[str]  # terms of the text
     context: Sequence[str]  # terms of the note's title, headings and parent bullets
-    bigrams: Sequence[str]
+    pairs: Sequence[str]  # of characters
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Segment:
+    """The terms of n passages: t different ones, which stand in p places."""
+
+    ids: NDArray[np.int64]  # (n,), rising
+    lengths: NDArray[np.uint16]  # (3, n): terms in each field
+    terms: NDArray[np.uint64]  # (t,), rising: hashes of field and term
+    starts: NDArray[np.uint32]  # (t + 1,): where the places of each term begin
+    places: NDArray[np.uint16]  # (p,): rows of ids
+    counts: NDArray[np.uint8]  # (p,): how often the term stands there, at most 255
+
+
+Blobs = tuple[bytes, bytes, bytes, bytes, bytes, bytes]  # the six arrays, in this order
+
+
+def to_blobs(segment: Segment) -> Blobs:
+    """What is stored of a segment."""
+    return (
+        segment.ids.astype("<i8").tobytes(),
+        segment.lengths.astype("<u2").tobytes(),
+        segment.terms.astype("<u8").tobytes(),
+        segment.starts.astype("<u4").tobytes(),
+        segment.places.astype("<u2").tobytes(),
+        segment.counts.astype("u1").tobytes(),
+    )
+
+
+def from_blobs(blobs: Blobs) -> Segment:
+    """A segment as it was stored.
+
+    Raises:
+        ValueError: it is not as it was written.
+    """
+    types = ("<i8", "<u2", "<u8", "<u4", "<u2", "u1")
+    ids, lengths, terms, starts, places, counts = map(np.frombuffer, blobs, types)
+    whole = (
+        len(lengths) == 3 * len(ids)
+        and len(starts) == len(terms) + 1
+        and len(places) == len(counts) == starts[-1]
+        and bool((starts[1:] >= starts[:-1]).all())
+        and (not len(places) or int(places.max()) < len(ids))
+    )
+    if not whole:
+        raise ValueError("malformed segment")
+    return Segment(ids, lengths.reshape(3, -1), terms, starts, places, counts)
+
+
+def make_segments(ids: Sequence[int], rows: Sequence[Terms]) -> Iterator[Segment]:
+    """The segments of new passages, whose ids rise; one as a rule, none of none."""
+    for begin in range(0, len(rows), LARGEST):
+        part = rows[begin : begin + LARGEST]
+        lengths = np.empty((3, len(part)), np.uint16)
+        terms: list[int] = []
+        for place, row in enumerate(part):
+            for field, held in enumerate((row.words, row.context, row.pairs)):
+                lengths[field, place] = min(len(held), 65_535)
+                terms += [_hash(field, term) for term in held]
+        repeats = [len(row.words) + len(row.context) + len(row.pairs) for row in part]
+        places = np.repeat(np.arange(len(part)), repeats)
+        numbers = np.array(ids[begin : begin + LARGEST], np.int64)
+        yield _gathered(
+            numbers, lengths, np.array(terms, np.uint64), places, np.ones(len(terms), int)
+        )
+
+
+def merge_segments(segments: Sequence[Segment], live: Sequence[NDArray[np.bool_]]) -> Segment:
+    """The segments as one, without the passages that are gone.
+
+    Args:
+        segments: at most LARGEST live passages in all.
+        live: for each segment, (n,), which of its passages are there.
+    """
+    ids = np.concatenate(
+        [segment.ids[there] for segment, there in zip(segments, live, strict=True)]
+    )
+    order = np.argsort(ids)
+    place_of = np.empty_like(order)  # of the passage that came so and so late
+    place_of[order] = np.arange(len(order))
+    terms, places, counts = [], [], []
+    before = 0
+    for segment, there in zip(segments, live, strict=True):
+        kept = there[segment.places]
+        terms.append(np.repeat(segment.terms, np.diff(segment.starts))[kept])
+        renumbered = before + np.cumsum(there) - 1
+        places.append(place_of[renumbered[segment.places[kept]]])
+        counts.append(segment.counts[kept].astype(int))
+        before += int(there.sum())
+    lengths = np.concatenate(
+        [segment.lengths[:, there] for segment, there in zip(segments, live, strict=True)], axis=1
+    )
+    return _gathered(ids[order], lengths[:, order], *map(np.concatenate, (terms, places, counts)))
+
+
+def to_merge(sizes: Mapping[int, int]) -> list[int]:
+    """Which segments to make one, given the passages of each by its id; none as a rule.
+
+    Sizes are parted in tiers that each hold eight times the last; a full tier becomes one of the
+    next. So a passage is written anew once a tier.
+    """
+    tiers: dict[int, list[int]] = {}
+    for number, size in sizes.items():
+        if size < LARGEST // SEGMENTS_A_TIER:
+            tiers.setdefault(max(size, 1).bit_length() // 3, []).append(number)
+    for tier in sorted(tiers):
+        if len(tiers[tier]) >= SEGMENTS_A_TIER:
+            return sorted(tiers[tier])[:SEGMENTS_A_TIER]
+    return []
+
+
+class _Part:
+    """A segment with which of its passages are there; what a search reads of it."""
+
+    def __init__(self, segment: Segment, live: NDArray[np.bool_]) -> None:
+        self.segment = segment
+        self.live = live  # (n,)
+        self.whole = bool(live.all())
+        self.norms: NDArray[np.float64] = np.empty((3, 0))  # BM25's K1 (1 - B + B length / mean)
+
+    def find(self, terms: NDArray[np.uint64]) -> dict[int, slice]:
+        """Where the places of those terms stand that are here."""
+        held, starts = self.segment.terms, self.segment.starts
+        at = np.searchsorted(held, terms)
+        at[at == len(held)] = 0
+        there = (held[at] == terms).nonzero()[0] if len(held) else ()
+        return {
+            int(terms[number]): slice(int(starts[at[number]]), int(starts[at[number] + 1]))
+            for number in there
+        }
+
+    def frequency(self, places: slice) -> int:
+        """In how many passages that are there a term stands."""
+        if self.whole:
+            return int(places.stop - places.start)
+        return int(self.live[self.segment.places[places]].sum())
 
 
 class KeywordIndex:
-    """A tantivy index in a folder of its own, stamped with the generation it holds."""
+    """The passages of one generation; never changed, so threads may share it."""
 
-    def __init__(self, folder: Path) -> None:
-        """Name the folder; nothing is opened before `load` or `reset`."""
-        self.folder = folder
-        self.stamp: Stamp | None = None
-        self._stamp_path = folder.with_name(folder.name + ".stamp")
-        self._index: tantivy.Index | None = None
-        self._searcher: tantivy.Searcher | None = None
+    def __init__(self, parts: Mapping[int, tuple[Segment, NDArray[np.bool_]]]) -> None:
+        """Take segments by id, each with (n,): which of its passages are there."""
+        self.segments = {number: segment for number, (segment, _) in parts.items()}
+        self.live = {number: live for number, (_, live) in parts.items()}
+        self._parts = [_Part(segment, live) for segment, live in parts.values()]
+        self.passages = sum(int(part.live.sum()) for part in self._parts)
+        totals = sum(
+            (
+                part.segment.lengths[:, part.live].sum(axis=1, dtype=np.int64)
+                for part in self._parts
+            ),
+            np.zeros(3, np.int64),
+        )
+        means = np.maximum(totals / max(self.passages, 1), 1e-9)
+        for part in self._parts:
+            part.norms = K1 * (1 - B + B * part.segment.lengths / means[:, None])
 
-    def load(self, store: str, made_by: str) -> bool:
-        """Open what is on disk, if it is whole and belongs to this store; else say False."""
-        stamp = read_stamp(self._stamp_path)
-        if stamp is None or (stamp.commit.store, stamp.made_by) != (store, _made_by(made_by)):
-            return False
-        try:
-            if LIST not in stamp.files or dict(stamp.files) != checksums(
-                self.folder, list(stamp.files)
-            ):
-                return False
-            self._index = tantivy.Index.open(str(self.folder))
-            self._searcher = self._index.searcher()
-        except (OSError, ValueError):
-            return False
-        self.stamp = stamp
-        return True
+    def frequency(self, word: Word) -> int:
+        """In how many passages a word stands, in its commonest spelling, text or heading."""
+        terms = [_hash(field, term) for term in word.terms for field in (WORDS, CONTEXT)]
+        return max(self._frequencies(terms, self._found(terms)).values(), default=0)
 
-    def reset(self, store: str, made_by: str) -> None:
-        """Begin again with an empty index of generation 0."""
-        self._index = self._searcher = None
-        self._stamp_path.unlink(missing_ok=True)
-        shutil.rmtree(self.folder, ignore_errors=True)
-        make_folder(self.folder)
-        self._index = tantivy.Index(_schema(), path=str(self.folder))
-        close_all_to_others(self.folder)
-        self._searcher = self._index.searcher()
-        self.stamp = Stamp(Commit(store, 0, ""), _made_by(made_by))
-
-    def apply(self, commit: Commit, removed: Iterable[int], added: Iterable[KeywordRow]) -> None:
-        """Take rows out, put rows in, and stamp the result; doing it twice changes nothing.
-
-        The caller holds the store's cache lock: tantivy allows one writer.
-        """
-        index, stamp = self._opened()
-        gone, rows = list(removed), list(added)
-        newer = Stamp(commit, stamp.made_by, stamp.files)
-        if not gone and not rows:  # vectors came, which are no matter here
-            self._put_stamp(index, newer)
-            return
-        self._forget_leftovers()
-        writer = index.writer(heap_size=HEAP_BYTES, num_threads=1)
-        for row_id in gone:
-            writer.delete_documents_by_term("id", row_id)
-        for row in rows:
-            writer.delete_documents_by_term("id", row.id)
-            document = tantivy.Document()
-            document.add_integer("id", row.id)
-            document.add_text("words", " ".join(row.words))
-            document.add_text("context", " ".join(row.context))
-            document.add_text("bigrams", " ".join(row.bigrams))
-            writer.add_document(document)
-        writer.commit()
-        self._put_stamp(index, newer)  # others may look now
-        writer.wait_merging_threads()  # seconds at times; a kill meanwhile costs this copy at most
-        self._put_stamp(index, self._opened()[1])
-
-    def pass_on(self, commit: Commit) -> None:
-        """Hold a later state that differs in nothing kept here, such as new vectors."""
-        self.stamp = replace(self._opened()[1], commit=commit)
-
-    def reload(self) -> bool:
-        """See what another process has committed since; False when that cannot be seen.
-
-        Needs no lock: the stamp is replaced in one step, and so is tantivy's list of segments,
-        which is never older than the stamp. What was held before goes on being searched.
-        """
-        _, stamp = self._opened()
-        newer = read_stamp(self._stamp_path)
-        if newer is None or (newer.commit.store, newer.made_by) != (
-            stamp.commit.store,
-            stamp.made_by,
-        ):
-            return False
-        if newer != stamp:
-            try:  # opened anew: tantivy knows the files that others wrote only from then on
-                index = tantivy.Index.open(str(self.folder))
-                self._searcher = index.searcher()
-            except (OSError, ValueError):
-                return False
-            self._index, self.stamp = index, newer
-        return True
+    def idf(self, word: Word) -> float:
+        """Inverse document frequency of a word, in its commonest spelling; above 0."""
+        return idf(self.frequency(word), self.passages)
 
     def search(
-        self,
-        words: Sequence[Word],
-        bigrams: Sequence[str],
-        k: int,
-        within: Sequence[int] | None = None,
-    ) -> list[tuple[int, float]]:
-        """The k best passages as (id, score), best first, ties by id; of the ids within, if given.
+        self, words: Sequence[Word], pairs: Sequence[str], within: NDArray[np.int64] | None = None
+    ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+        """The ids of all passages with a score above 0, and their scores, in no order.
 
         The score is a sum over the question's words, none required: for each word the BM25 of its
         best term, in the text or in the heading, plus a share of its other terms; and the BM25 of
         each pair of characters.
+
+        Args:
+            words: of the question.
+            pairs: of its characters.
+            within: the ids that count, if not all do.
         """
-        index, _ = self._opened()
-        searcher = self._searcher
-        if searcher is None or not (words or bigrams):
-            return []
-        parts = [self._any_term(index.schema, word) for word in words]
-        parts += [
-            tantivy.Query.boost_query(_term(index.schema, "bigrams", pair), BIGRAM_WEIGHT)
-            for pair in bigrams
+        clauses = [_alternatives(word) for word in words]
+        slips = [_slips(word) for word in words]
+        in_pairs = [_hash(PAIRS, pair) for pair in pairs]
+        terms = [term for clause in clauses for term, _, _ in clause]
+        terms += [term for near in slips for term in near] + in_pairs
+        found = self._found(terms)
+        frequencies = self._frequencies(terms, found)
+        rarity = {term: idf(count, self.passages) for term, count in frequencies.items()}
+        slip_gains = [
+            SLIP_WEIGHT * self.idf(word) if near else 0.0
+            for word, near in zip(words, slips, strict=True)
         ]
-        clauses = [(tantivy.Occur.Should, part) for part in parts]
-        if within is not None:  # required, and worth nothing by itself
-            allowed = tantivy.Query.term_set_query(index.schema, "id", list(within))
-            clauses.append((tantivy.Occur.Must, tantivy.Query.const_score_query(allowed, 0.0)))
-        found = searcher.search(tantivy.Query.boolean_query(clauses), limit=k, count=False).hits
-        found = [hit for hit in found if hit[0] > 0]
-        ids = searcher.fast_field_values("id", [address for _, address in found])
-        ranked = [(int(row or 0), float(score)) for row, (score, _) in zip(ids, found, strict=True)]
-        return sorted(ranked, key=lambda hit: (-hit[1], hit[0]))
+        all_ids, all_scores = [], []
+        for part, here in zip(self._parts, found, strict=True):
+            places = part.segment.places
+            scores = np.zeros(len(part.live))
+            for clause, near, slip_gain in zip(clauses, slips, slip_gains, strict=True):
+                gains = [
+                    (
+                        places[here[term]],
+                        weight * rarity[term] * _saturation(part, here[term], field),
+                    )
+                    for term, field, weight in clause
+                    if term in here
+                ]
+                if slipped := [places[here[term]] for term in near if term in here]:
+                    gains.append((np.unique(np.concatenate(slipped)), np.float64(slip_gain)))
+                _add_best(scores, gains)
+            for term in in_pairs:
+                if term in here:
+                    gain = BIGRAM_WEIGHT * rarity[term] * _saturation(part, here[term], PAIRS)
+                    scores[places[here[term]]] += gain
+            scores[~part.live] = 0
+            if within is not None:
+                scores[~np.isin(part.segment.ids, within)] = 0
+            scored = scores.nonzero()[0]
+            all_ids.append(part.segment.ids[scored])
+            all_scores.append(scores[scored])
+        if not all_ids:
+            return np.empty(0, np.int64), np.empty(0)
+        return np.concatenate(all_ids), np.concatenate(all_scores)
 
-    def ids(self) -> set[int]:
-        """The ids of all passages that are found here."""
-        self._opened()
-        searcher = self._searcher
-        if searcher is None or not searcher.num_docs:
-            return set()
-        found = searcher.search(tantivy.Query.all_query(), limit=searcher.num_docs, count=False)
-        rows = searcher.fast_field_values("id", [address for _, address in found.hits])
-        return {int(row or 0) for row in rows}
+    def _found(self, terms: Sequence[int]) -> list[dict[int, slice]]:
+        wanted = np.array(sorted(set(terms)), np.uint64)
+        return [part.find(wanted) for part in self._parts]
 
-    def document_frequency(self, word: Word) -> int:
-        """In how many passages a word stands, in its commonest spelling, text or heading."""
-        searcher = self._searcher
-        if searcher is None:
-            return 0
-        return max(
-            searcher.doc_freq(field, term) for term in word.terms for field in ("words", "context")
-        )
-
-    def idf(self, word: Word) -> float:
-        """Inverse document frequency of a word, in its commonest spelling; above 0."""
-        searcher = self._searcher
-        return idf(self.document_frequency(word), searcher.num_docs if searcher else 0)
-
-    def _any_term(self, schema: tantivy.Schema, word: Word) -> tantivy.Query:
-        weighted = [(term, 1.0) for term in word.terms]
-        weighted += [(term, WEAKER_TERMS) for term in word.parts + word.sounds]
-        queries = [
-            tantivy.Query.boost_query(_term(schema, field, term), weight * of_field)
-            for term, weight in weighted
-            for field, of_field in (("words", 1.0), ("context", CONTEXT_WEIGHT))
-        ]
-        if may_slip(word):  # tantivy gives 1 to each match, so the word's own weight is set here
-            slip = tantivy.Query.fuzzy_term_query(schema, "words", word.terms[0], distance=1)
-            queries.append(tantivy.Query.boost_query(slip, SLIP_WEIGHT * self.idf(word)))
-        return tantivy.Query.disjunction_max_query(queries, OTHER_TERMS)
-
-    def _put_stamp(self, index: tantivy.Index, stamp: Stamp) -> None:
-        """Search what is committed, and stamp the files that it is in, if they are others now."""
-        index.reload()
-        self._searcher = index.searcher()
-        close_all_to_others(self.folder)  # tantivy leaves its files' modes to the umask
-        files = self._files(stamp.files)
-        if self.stamp is None or (self.stamp.commit, self.stamp.files) != (stamp.commit, files):
-            self.stamp = Stamp(stamp.commit, stamp.made_by, files)
-            write_stamp(self._stamp_path, self.stamp)
-
-    def _files(self, known: Mapping[str, str]) -> dict[str, str]:
-        """SHA-256 of tantivy's list of segments and of their files, each of which is written once.
-
-        Its list of all files ever (.managed.json) is left out: it only says what may be deleted.
-        """
-        written_once = {name: digest for name, digest in known.items() if name != LIST}
-        while True:
-            names = [LIST, *self._segment_files()]
-            try:
-                return checksums(self.folder, names, written_once)
-            except FileNotFoundError:  # a merge has just ended, and the list is another
-                if names == [LIST, *self._segment_files()]:
-                    raise
-
-    def _forget_leftovers(self) -> None:
-        """Delete what a killed process wrote and never listed: tantivy writes no file twice."""
-        listed = {LIST, *self._segment_files()}
-        for path in self.folder.iterdir():
-            if path.name not in listed and not path.name.startswith("."):
-                with suppress(OSError):  # Windows keeps what a reader has open
-                    path.unlink()
-
-    def _segment_files(self) -> list[str]:
-        listed = json.loads((self.folder / LIST).read_text(encoding="utf-8"))["segments"]
-        deletes = {
-            segment["segment_id"].replace("-", ""): (segment["deletes"] or {}).get("opstamp")
-            for segment in listed
+    def _frequencies(
+        self, terms: Sequence[int], found: Sequence[Mapping[int, slice]]
+    ) -> dict[int, int]:
+        return {
+            term: sum(
+                part.frequency(here[term])
+                for part, here in zip(self._parts, found, strict=True)
+                if term in here
+            )
+            for term in set(terms)
         }
-        parts = [(path.name, path.name.split(".")) for path in self.folder.iterdir()]
-        return sorted(
-            name
-            for name, (segment, *rest) in parts
-            if segment in deletes and (rest[-1] != "del" or rest[0] == str(deletes[segment]))
-        )
-
-    def _opened(self) -> tuple[tantivy.Index, Stamp]:
-        if self._index is None or self.stamp is None:
-            raise RuntimeError("KeywordIndex: call load() or reset() first")
-        return self._index, self.stamp
 
 
 def idf(frequency: int, passages: int) -> float:
-    """Inverse document frequency, the form BM25 has in Lucene and tantivy; above 0."""
+    """Inverse document frequency, the form BM25 has in Lucene; above 0."""
     return math.log(1 + (passages - frequency + 0.5) / (frequency + 0.5))
 
 
@@ -267,18 +297,86 @@ def may_slip(word: Word) -> bool:
     return word.terms[0].isascii() and word.terms[0].isalpha() and len(word.terms[0]) >= SLIP_FROM
 
 
-def _made_by(tokenizer: str) -> str:
-    return f"keywords {SCHEMA}, {tokenizer}"
+def _gathered(
+    ids: NDArray[np.int64],
+    lengths: NDArray[np.uint16],
+    terms: NDArray[np.uint64],
+    places: NDArray[np.int64],
+    counts: NDArray[np.int64],
+) -> Segment:
+    """A segment of terms as they come, one after the other, with the places they stand in."""
+    order = np.lexsort((places, terms))
+    terms, places, counts = terms[order], places[order], counts[order]
+    begins = np.ones(len(terms), bool)
+    begins[1:] = (terms[1:] != terms[:-1]) | (places[1:] != places[:-1])
+    at = begins.nonzero()[0]
+    counts = np.add.reduceat(counts, at) if len(at) else counts
+    terms, places = terms[at], places[at]
+    different, starts = np.unique(terms, return_index=True)
+    return Segment(
+        ids,
+        lengths,
+        different,
+        np.append(starts, len(terms)).astype(np.uint32),
+        places.astype(np.uint16),
+        np.minimum(counts, 255).astype(np.uint8),
+    )
 
 
-def _schema() -> tantivy.Schema:
-    builder = tantivy.SchemaBuilder()
-    # signed: tantivy-py 0.27 looks for a signed term when it deletes, and finds no unsigned one
-    builder.add_integer_field("id", indexed=True, fast=True)
-    for name in ("words", "context", "bigrams"):
-        builder.add_text_field(name, tokenizer_name="whitespace", index_option="freq")
-    return builder.build()
+@lru_cache(maxsize=262_144)
+def _hash(field: int, term: str) -> int:
+    """A number for a term of a field: of a million terms, two share one once in 10^7 stores."""
+    digest = blake2b(term.encode("utf-8", "surrogatepass"), digest_size=8, salt=bytes([field]))
+    return int.from_bytes(digest.digest(), "little")
 
 
-def _term(schema: tantivy.Schema, field: str, term: str) -> tantivy.Query:
-    return tantivy.Query.term_query(schema, field, term, "freq")
+def _alternatives(word: Word) -> list[tuple[int, int, float]]:
+    """(hash, field, weight) of each way in which a passage may hold a word."""
+    weighted = [(term, 1.0) for term in word.terms]
+    weighted += [(term, WEAKER_TERMS) for term in word.parts + word.sounds]
+    return [
+        (_hash(field, term), field, weight * of_field)
+        for term, weight in weighted
+        for field, of_field in ((WORDS, 1.0), (CONTEXT, CONTEXT_WEIGHT))
+    ]
+
+
+def _slips(word: Word) -> list[int]:
+    """The hashes of a Latin word and of all that are one letter away; none of another word."""
+    if not may_slip(word):
+        return []
+    term = word.terms[0]
+    splits = [(term[:at], term[at:]) for at in range(len(term) + 1)]
+    near = {term}
+    near |= {a + b[1:] for a, b in splits if b}
+    near |= {a + b[1] + b[0] + b[2:] for a, b in splits if len(b) > 1}
+    near |= {a + letter + b[1:] for a, b in splits if b for letter in SLIP_LETTERS}
+    near |= {a + letter + b for a, b in splits for letter in SLIP_LETTERS}
+    return [_hash(WORDS, other) for other in sorted(near)]
+
+
+def _saturation(part: _Part, places: slice, field: int) -> NDArray[np.float64]:
+    """BM25's share of a term's idf in each of its places, 0 to K1 + 1."""
+    counts = part.segment.counts[places].astype(np.float64)
+    gained: NDArray[np.float64] = (
+        (K1 + 1) * counts / (counts + part.norms[field, part.segment.places[places]])
+    )
+    return gained
+
+
+def _add_best(
+    scores: NDArray[np.float64],
+    gains: Sequence[tuple[NDArray[np.uint16], NDArray[np.float64] | np.float64]],
+) -> None:
+    """Add to each passage the best of a word's gains there, and OTHER_TERMS of the others."""
+    if not gains:
+        return
+    if len(gains) == 1:
+        places, gain = gains[0]
+        scores[places] += gain
+        return
+    best, total = np.zeros_like(scores), np.zeros_like(scores)
+    for places, gain in gains:
+        best[places] = np.maximum(best[places], gain)
+        total[places] += gain
+    scores += best + OTHER_TERMS * (total - best)
