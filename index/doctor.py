@@ -81,12 +81,13 @@ def _sources(store: Store) -> Finding:
         files = {file.path: file for file in scan(folder, leave_out=store.folder).files}
     except NotesError as error:
         return Finding(what, False, str(error).splitlines()[0])
-    known = store.known_notes()
+    known = store.known_files()
+    notes = {path: file for path, file in known.items() if not file.reason}
     wrong: list[str] = []
     changed: list[str] = []
     checked = 0
     with store.searcher() as searcher:
-        for path, before in known.items():
+        for path, before in notes.items():
             try:
                 note = read_note(folder, files[path]) if path in files else None
             except Unreadable:
@@ -98,7 +99,7 @@ def _sources(store: Store) -> Finding:
                 checked += 1
                 if note.text[passage.start : passage.start + len(passage.text)] != passage.text:
                     wrong.append(f"{path}:{passage.start_line}")
-    new = files.keys() - known.keys() - store.known_unreadable().keys()
+    new = files.keys() - known.keys()
     if wrong:
         return Finding(what, False, f"合わない箇所 (differ): {_named(wrong)}", MEND_ALL)
     if changed or new:

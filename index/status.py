@@ -8,9 +8,9 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from index.build import differences
 from index.errors import NotesError
 from index.storage.store import Store
+from index.update import differences
 
 
 def status_lines(store: Store) -> Iterator[tuple[str, str]]:

@@ -22,9 +22,9 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from index.build import Stage
 from index.folder import Skipped
 from index.names import visible
+from index.update import Stage
 
 STAGES: dict[Stage, str] = {"notes": "ノートを読む", "vectors": "意味検索の準備"}
 NAMED = 5  # skipped files named for each reason; the count tells of the rest

@@ -13,12 +13,13 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TypeVar
 
-from index.build import Progress, bring_up_to_date, freshen
+from index.build import bring_up_to_date, freshen
 from index.errors import StoreDamaged
 from index.folder import check_folder
 from index.settings import notes_folder, store_folder
 from index.storage.searcher import Searcher
 from index.storage.store import Store, open_store
+from index.update import Progress, silent
 
 ENCODE_SECONDS = 20.0  # how long the first question of a script or terminal waits for vectors
 WAIT_SECONDS = 20.0  # and for another process that is reading the notes
@@ -69,7 +70,7 @@ def fresh_store(
     store: str | None = None,
     *,
     remark: Callable[[str], object] = log.warning,
-    progress: Progress | None = None,
+    progress: Progress = silent,
     encode_seconds: float = ENCODE_SECONDS,
 ) -> Store:
     """The open store of a notes folder, brought up to date with it first.
@@ -96,7 +97,7 @@ def current(
     folder: Path,
     *,
     remark: Callable[[str], object] = log.warning,
-    progress: Progress | None = None,
+    progress: Progress = silent,
     encode_seconds: float = ENCODE_SECONDS,
 ) -> None:
     """Bring a store up to date, for as long as a question can wait; see `fresh_store`."""

@@ -28,10 +28,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from index import NotesError, build, open_store
-from index.build import prepare, update_notes
+from index.build import prepare
 from index.errors import StoreDamaged, StoreMismatch, StoreMissing
 from index.storage.store import FILE_NAME, Store
 from index.storage.writing import update
+from index.update import update_notes
 from qa.question import read_question
 from qa.retrieve import search
 
@@ -221,8 +222,9 @@ def serve() -> None:
     """Build as asked, line by line, each time in a fork that may be killed or kept short."""
     from index.words.tokens import tokenize
 
+    sys.modules["index.update"].NOTES_A_BATCH = 16  # type: ignore[attr-defined]
     module = sys.modules["index.build"]  # index.build itself is the function
-    module.NOTES_A_BATCH = module.TEXTS_A_BATCH = 16  # type: ignore[attr-defined]
+    module.TEXTS_A_BATCH = 16  # type: ignore[attr-defined]
     tokenize("辞書を読んでおく")
     for line in sys.stdin:
         wanted = json.loads(line)

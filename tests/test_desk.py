@@ -13,10 +13,10 @@ from conftest import BigramEncoder, until, write_notes
 
 import index.models.encoder
 from index import build
-from index.build import Update, update_notes
 from index.errors import StoreMismatch
 from index.filters import Filter
 from index.storage.store import Store
+from index.update import Update, update_notes
 from qa.desk import Desk
 
 

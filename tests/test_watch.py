@@ -176,7 +176,7 @@ def test_a_thousand_hostile_names_and_files_stop_nothing(
             time.sleep(0.6)  # the follower looks in the middle of it, too
     for name in ("猫.txt", "犬.txt"):
         (notes / name).write_text("こたつで丸くなる。\n", encoding="utf-8")
-        until(lambda name=name: name in store.known_notes())
+        until(lambda name=name: name in store.known_files())
     until(lambda: not follower.state.busy)
     assert not follower.state.failing
 

@@ -23,12 +23,13 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.jaquad import convert
-from index.build import prepare, update_notes
+from index.build import prepare
 from index.folder import check_folder
 from index.notes import read_notes
 from index.passages import Passage, split
 from index.storage.rows import encoder_text
 from index.storage.store import Store, open_store
+from index.update import update_notes
 from qa.question import read_question
 from qa.retrieve import candidates
 from training.log import logged

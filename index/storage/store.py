@@ -55,14 +55,15 @@ class ListedNote(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class KnownNote:
-    """What the store remembers of a note's file, to tell whether it changed."""
+class KnownFile:
+    """What the store remembers of a file that was opened, to tell whether it changed."""
 
-    sha256: str
     size: int
     mtime_ns: int
     read_ns: int
-    name: str = ""  # as the file system spells it; unknown of what was no note
+    name: str  # as the file system spells it; empty of what is no note
+    sha256: str  # likewise
+    reason: str  # why it is no note; empty of one
 
     def same_stat(self, file: NoteFile) -> bool:
         """Whether the file has the size and time that it had."""
@@ -260,21 +261,14 @@ class Store:
                 self._counted = (generation, Counts(*counts))
             return self._counted[1]
 
-    def known_notes(self) -> dict[str, KnownNote]:
-        """Every note's file as it was when it was last read, by path."""
+    def known_files(self) -> dict[str, KnownFile]:
+        """Every file that was opened, as it was when it was last read, by path."""
         with self.database.read() as db:
             rows = db.execute(
-                "SELECT path, sha256, size, mtime_ns, read_ns, name FROM notes"
+                "SELECT path, size, mtime_ns, read_ns, name, sha256, '' FROM notes UNION ALL"
+                " SELECT path, size, mtime_ns, read_ns, '', '', reason FROM skipped WHERE read_ns"
             ).fetchall()
-        return {path: KnownNote(*rest) for path, *rest in rows}
-
-    def known_unreadable(self) -> dict[str, tuple[str, KnownNote]]:
-        """Files that were opened and are no notes: the reason, and the file as it was then."""
-        with self.database.read() as db:
-            rows = db.execute(
-                "SELECT path, reason, size, mtime_ns, read_ns FROM skipped WHERE read_ns"
-            ).fetchall()
-        return {path: (reason, KnownNote("", *rest)) for path, reason, *rest in rows}
+        return {path: KnownFile(*rest) for path, *rest in rows}
 
     def skipped(self) -> list[Skipped]:
         """What the last build did not read, and why."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from index.errors import StoreError, StoreMismatch
-from index.folder import NoteFile, Skipped
+from index.folder import NoteFile
 from index.models.encoder import Encoder
 from index.notes import Note
 from index.passages import Passage
@@ -47,6 +47,16 @@ class ReadNote(NamedTuple):
     note: Note
     passages: Sequence[Passage]
     when: int  # it was read, in ns
+
+
+class SkippedFile(NamedTuple):
+    """A file that is no note; one that was opened need not be tried again before it changes."""
+
+    path: str
+    reason: str
+    size: int = 0  # bytes; 0, as the times, of what was not even opened
+    mtime_ns: int = 0
+    read_ns: int = 0
 
 
 def empty(store: Store, notes_folder: Path) -> None:
@@ -151,23 +161,9 @@ def update(
         )
 
 
-def set_skipped(
-    store: Store, skipped: Iterable[Skipped], tried: Mapping[str, tuple[NoteFile, int]]
-) -> None:
-    """Remember what was not read, and why, in place of what was remembered before.
-
-    Args:
-        store: the store.
-        skipped: what was left out.
-        tried: (file, when in ns) of those that were opened, by path: they need not be tried again
-            before they change.
-    """
-    rows = {}
-    for item in skipped:
-        file, when = tried.get(item.path, (None, 0))
-        times = (file.size, file.mtime_ns, when) if file and item.lasting else (0, 0, 0)
-        rows[item.path] = (item.path, item.reason, *times)
-    wanted = sorted(rows.values())
+def set_skipped(store: Store, skipped: Iterable[SkippedFile]) -> None:
+    """Remember what was not read, and why, in place of what was remembered before."""
+    wanted = sorted(skipped)
     with store.database.read() as db:
         if wanted == db.execute("SELECT * FROM skipped ORDER BY path").fetchall():
             return
