@@ -132,7 +132,8 @@ def bring_up_to_date(
             if update is None:
                 update = Update(skipped=tuple(store.skipped()), remarks=(BUSY,))
             encoded, missing = encode(store, progress=progress, seconds=encode_seconds)
-            writing.tidy(store)
+            if encoded or update.added or update.changed or update.removed:
+                writing.tidy(store)
             remarks += (*update.remarks, *missing)
             return build_report(update, store.counts(), encoded, started, remarks)
         except StoreDamaged:

@@ -50,10 +50,12 @@ CREATE TABLE passages (
     start INTEGER NOT NULL,                 -- offset in the note, characters
     page INTEGER NOT NULL,                  -- 0 where there are none
     vector_key BLOB NOT NULL,
+    encoded INTEGER NOT NULL,               -- whether there is that vector
     generation INTEGER NOT NULL             -- when it came
 );
 CREATE INDEX passages_path ON passages(path, start);
 CREATE INDEX passages_vector_key ON passages(vector_key);
+CREATE INDEX passages_unencoded ON passages(id) WHERE NOT encoded;
 CREATE INDEX passages_generation ON passages(generation);
 CREATE TABLE removed (id INTEGER PRIMARY KEY, generation INTEGER NOT NULL);  -- former passages
 CREATE INDEX removed_generation ON removed(generation);

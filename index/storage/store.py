@@ -256,9 +256,10 @@ class Store:
             if self._counted is None or self._counted[0] != generation:  # a large one takes ms
                 counts = db.execute(
                     "SELECT (SELECT count(*) FROM notes), (SELECT count(*) FROM passages),"
-                    " (SELECT count(*) FROM passages JOIN vectors ON vector_key = key)"
+                    " (SELECT count(*) FROM passages WHERE NOT encoded)"
                 ).fetchone()
-                self._counted = (generation, Counts(*counts))
+                notes, passages, missing = counts
+                self._counted = (generation, Counts(notes, passages, passages - missing))
             return self._counted[1]
 
     def known_files(self) -> dict[str, KnownFile]:
@@ -332,7 +333,9 @@ class Store:
             (result,) = db.execute("PRAGMA quick_check(1)").fetchone()
             if result != "ok":
                 raise damaged(self.database.path, str(result))
-            load(db, self.database.path, None)
+            loaded = load(db, self.database.path, None)
+        if len(loaded.vectors) != self.counts().encoded:
+            raise damaged(self.database.path, "vectors: some are not there")
 
 
 UNUSED = "key NOT IN (SELECT vector_key FROM passages)"  # vectors that no passage refers to

@@ -114,7 +114,7 @@ def use_encoder(store: Store, encoder: Encoder, model: str) -> str:
             (_key(encoder.fingerprint, title, json.loads(heading), text), row_id)
             for row_id, title, heading, text in rows.fetchall()
         ]
-        db.executemany("UPDATE passages SET vector_key = ? WHERE id = ?", keys)
+        db.executemany("UPDATE passages SET vector_key = ?, encoded = 0 WHERE id = ?", keys)
         db.execute(f"DELETE FROM vectors WHERE {UNUSED}")
         raise_generation(db)
     return f"{name} → {encoder.name}" if before else ""
@@ -177,8 +177,7 @@ def without_vector(store: Store, limit: int) -> list[tuple[bytes, str]]:
     with store.database.read() as db:
         rows = db.execute(
             "SELECT vector_key, title, heading, text FROM passages JOIN notes USING (path)"
-            " WHERE NOT EXISTS (SELECT 1 FROM vectors WHERE key = vector_key)"
-            " ORDER BY mtime_ns DESC, id LIMIT ?",
+            " WHERE NOT encoded ORDER BY mtime_ns DESC, id LIMIT ?",
             (limit,),
         ).fetchall()
     return list(
@@ -210,6 +209,9 @@ def add_vectors(
                 (key, vector.astype("<f4").tobytes(), generation)
                 for key, vector in zip(keys, vectors, strict=True)
             ],
+        )
+        db.executemany(
+            "UPDATE passages SET encoded = 1 WHERE vector_key = ?", [(key,) for key in keys]
         )
     return generation
 
@@ -249,10 +251,11 @@ def _put_note(db: sqlite3.Connection, item: ReadNote, encoder: str, generation: 
         key = _key(encoder, note.title, passage.heading, passage.text)
         inserted = db.execute(
             "INSERT INTO passages (path, start_line, end_line, heading, text, start, page,"
-            " vector_key, generation) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            " vector_key, encoded, generation) VALUES (?, ?, ?, ?, ?, ?, ?, ?,"
+            " EXISTS (SELECT 1 FROM vectors WHERE key = ?), ?)",
             (
                 *(passage.path, passage.start_line, passage.end_line, heading, passage.text),
-                *(passage.start, passage.page or 0, key, generation),
+                *(passage.start, passage.page or 0, key, key, generation),
             ),
         )
         ids.append(inserted.lastrowid or 0)
