@@ -1,7 +1,7 @@
 """The web chat, on this machine only: a question in, exact lines of the notes out.
 
 main → Desk (asking, and the index kept up to date behind) → build_page → chat_server. What the page
-shows is made in ui/render.py and ui/filter_row.py, how it is served in ui/server.py. Gradio loads
+shows is made in ui/render.py and ui/filter_row.py, how it is served in ui/serving/. Gradio loads
 when the chat starts, not on import; annotations are evaluated (no `from __future__`), because
 Gradio reads its handlers'.
 """
@@ -19,38 +19,27 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from index.errors import NotesError, way_to
+from index.messages import said
 from index.settings import notes_folder, store_folder
 from index.terminal import whole_number, writable
-from qa.desk import Desk
-from ui.door import is_loopback, login
-from ui.faults import handler
-from ui.html import both
+from ui.desk import Desk
+from ui.html import beside, rendered
 from ui.notes_panel import status_html
 from ui.render import Turn, messages
 from ui.routes import routes
-from ui.server import chat_server, listen
+from ui.serving.door import is_loopback, login
+from ui.serving.faults import handler
+from ui.serving.server import chat_server, listen
 from ui.turns import earlier, read_talk, record, stopped
 
 if TYPE_CHECKING:
     import gradio as gr
 
-ENGLISH = "Answers with the exact lines of your notes."
-JAPANESE = f'ノートに書いてある行を、そのまま引いて答えます。 <span lang="en">{ENGLISH}</span>'
-INTRO = f"<h1>聞き書き <small>kikigaki</small></h1><p>{both(JAPANESE, ENGLISH)}</p>"
-ASK = both("ノートに聞きたいことを書いてください", "Ask what your notes may say")
-KEYS = both("Enterで送る ・ Shift+Enterで改行", "Enter sends, Shift+Enter breaks the line")
-HINT = f"{ASK}\n\n<small>{KEYS}</small>"
 # The button of the question box, idle and while a question is being asked.
-SEND: dict[str, Any] = {"submit_btn": "送る", "stop_btn": False}
-STOP: dict[str, Any] = {"submit_btn": False, "stop_btn": "止める"}
+SEND: dict[str, Any] = {"submit_btn": beside(said("send")), "stop_btn": False}
+STOP: dict[str, Any] = {"submit_btn": False, "stop_btn": beside(said("stop"))}
 TABS = 4  # questions answered at a time, so that one that waits does not hold up another tab's
 BUSY_SECONDS, IDLE_SECONDS = 1, 3  # between two looks at how the index stands
-OPEN_TO_ALL = """注意: ほかの人もノートを読めます (others can read your notes now)。
-KIKIGAKI_USER と KIKIGAKI_PASSWORD でパスワードを付けられます (set both to ask for a password)。
-"""
-UNENCRYPTED = """注意: パスワードもノートも暗号化せずに送ります。
-(Password and notes are sent unencrypted.)
-"""
 log = logging.getLogger(__name__)
 
 
@@ -115,7 +104,7 @@ def build_page(desk: Desk) -> "gr.Blocks":
     page = gr.Blocks(title="聞き書き kikigaki", analytics_enabled=False, fill_height=True)
     with page:
         # Markdown, not gr.HTML, which evaluates its template in the browser and so needs eval.
-        gr.Markdown(INTRO, elem_id="intro")
+        gr.Markdown(rendered("intro.html"), elem_id="intro")
         line = gr.Markdown(status_html(desk.status()), elem_id="status", latex_delimiters=[])
         chat = gr.Chatbot(
             elem_id="chat",
@@ -129,17 +118,17 @@ def build_page(desk: Desk) -> "gr.Blocks":
             group_consecutive_messages=False,
             autoscroll=False,
             buttons=[],
-            placeholder=HINT,
+            placeholder=rendered("hint.html"),
         )
         narrowing = FilterRow()
         box = gr.Textbox(
             elem_id="question",
-            label="質問",
+            label=beside(said("question")),
             show_label=False,
             container=False,
             max_lines=6,
             autofocus=True,
-            placeholder="質問を書く",
+            placeholder=beside(said("write_question")),
             **SEND,
         )
         # Between the page's script, which writes the value, and the label, which it reads. A reader
@@ -168,11 +157,9 @@ def build_page(desk: Desk) -> "gr.Blocks":
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the chat until Ctrl-C; returns the exit status: 0 ended, 1 a named error."""
-    parser = argparse.ArgumentParser(
-        prog="app.py", description="聞き書き: ノートに聞くチャット / a chat over your notes"
-    )
-    parser.add_argument("--notes", metavar="DIR", help="ノートのフォルダ (default: seeds/)")
-    parser.add_argument("--store", metavar="DIR", help="索引を置くフォルダ (default: user cache)")
+    parser = argparse.ArgumentParser(prog="app.py", description=said("chat_does").local)
+    parser.add_argument("--notes", metavar="DIR", help=said("notes_flag").local)
+    parser.add_argument("--store", metavar="DIR", help=said("store_flag").local)
     parser.add_argument("--host", default=os.environ.get("KIKIGAKI_HOST") or "127.0.0.1")
     parser.add_argument(
         "--port", default=os.environ.get("KIKIGAKI_PORT") or "7860", type=whole_number
@@ -188,7 +175,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         desk = Desk(notes, store_folder(notes, options.store))
         listener = listen(options.host, options.port)
     except NotesError as error:
-        sys.stderr.write(f"{error}\n")
+        sys.stderr.write(error.said.local + "\n")
         return 1
     with suppress(KeyboardInterrupt), listener:
         desk.start()
@@ -200,9 +187,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         )
         name = f"[{options.host}]" if ":" in options.host else options.host
         where = f"http://{name}:{options.port}"
-        sys.stdout.write(f"ブラウザで開いてください / Open in your browser: {where}\n")
+        sys.stdout.write(said("open_in_browser", address=where).local + "\n")
         if not is_loopback(options.host):
-            sys.stdout.write(UNENCRYPTED if secret else OPEN_TO_ALL)
+            warning = said("unencrypted" if secret else "open_to_all")
+            sys.stdout.write(warning.local + "\n")
         sys.stdout.flush()
         server.run(sockets=[listener])
     return 0

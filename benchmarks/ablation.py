@@ -28,13 +28,12 @@ from index.models.encoder import Encoder, load_encoder
 from index.storage.searcher import LocalSearcher, Searcher
 from index.storage.store import open_store
 from index.terminal import whole_number
-from qa import ranking
-from qa.evidence import read
+from qa import rank as ranking
 from qa.hit import Hit
-from qa.measuring.measures import mean, recall, reciprocal_rank
-from qa.measuring.questions import read_questions
-from qa.question import Question, read_question
+from qa.questions import read_questions
 from qa.retrieve import CANDIDATES, candidates, search
+from qa.understanding.evidence import read
+from qa.understanding.question import Question, read_question
 
 DEPTH = 10
 RRF_K = 60  # of reciprocal rank fusion; Cormack, Clarke and Büttcher, SIGIR 2009
@@ -115,7 +114,11 @@ def variants() -> Iterator[tuple[str, AbstractContextManager[Any], Search]]:
         _bare_words,
     )
     yield "– without slips", patch("index.storage.keywords.SLIP_WEIGHT", 0.0), _used
-    yield "– with question endings", patch("qa.question.ENDING", re.compile(r"(?!)")), _used
+    yield (
+        "– with question endings",
+        patch("qa.understanding.question.ENDING", re.compile(r"(?!)")),
+        _used,
+    )
     for sign in ranking.WEIGHTS:
         off = patch.dict(ranking.WEIGHTS, {sign: 0.0})
         yield f"– ranked without {sign}", off, _used
@@ -124,8 +127,9 @@ def variants() -> Iterator[tuple[str, AbstractContextManager[Any], Search]]:
 def measure(index: Searcher, rows: Sequence[dict[str, Any]], find: Search) -> list[str]:
     """Recall at 1, 3 and 10 and the reciprocal rank of one way to search, as shown."""
     ranks = [_rank(row, find(read_question(row["question"], index), index)) for row in rows]
-    values = [mean([recall([rank], k) for rank in ranks]) for k in (1, 3, DEPTH)]
-    return [f"{value:.3f}" for value in [*values, mean([reciprocal_rank([r]) for r in ranks])]]
+    found = np.array([rank or np.inf for rank in ranks])
+    values = [*((found <= k).mean() for k in (1, 3, DEPTH)), (1 / found).mean()]
+    return [f"{value:.3f}" for value in values]
 
 
 def _rank(row: dict[str, Any], hits: Sequence[Hit]) -> int | None:
@@ -153,8 +157,8 @@ def _bare_words(question: Question, index: Searcher) -> Sequence[Hit]:
 
 def _without_headings(question: Question, index: Searcher) -> Sequence[Hit]:
     with (
-        patch("qa.evidence.HEADING_EVIDENCE", 0.0),
-        patch("qa.evidence.NAMED_HEADING_EVIDENCE", 0.0),
+        patch("qa.understanding.evidence.HEADING_EVIDENCE", 0.0),
+        patch("qa.understanding.evidence.NAMED_HEADING_EVIDENCE", 0.0),
     ):
         return _used(question, index)
 

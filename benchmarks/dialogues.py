@@ -14,16 +14,16 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import mean
 from tempfile import TemporaryDirectory
 from typing import Any
 
 from index import build, open_store
 from index.storage.store import Store
 from qa.answer import ask
-from qa.dialogue import standalone
 from qa.hit import Hit
-from qa.measuring.measures import mean
-from qa.measuring.questions import Place, locate, read_questions
+from qa.questions import Place, locate, read_questions
+from qa.understanding.followup import standalone
 
 ROOT = Path(__file__).resolve().parent.parent
 CASES = ROOT / "tests/questions/dialogues.jsonl"

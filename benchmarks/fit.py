@@ -1,8 +1,8 @@
 """python -m benchmarks.fit WHAT FOLDER...: fit the weights that qa/ carries, or judge them.
 
-    words       writes qa/question_words.tsv: question words that answering passages often lack
-    ranking     writes the weights of qa/ranking.py
-    reader      writes the weight of qa/rerank.py, shows what each SETTLED would cost, then goes on
+    words       writes question_words.tsv: question words that answering passages often lack
+    ranking     writes the weights of qa/rank.py
+    reader      writes the weight of qa/rank.py, shows what each SETTLED would cost, then goes on
                 as `confidence` does
     confidence  writes the weights of qa/confidence.py; after the ranking's are in place
     report      judges the present weights, fits none
@@ -31,6 +31,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize
 from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import roc_auc_score
 
 from benchmarks.reliability import calibration_error, write_diagram
 from index.build import build
@@ -40,22 +41,20 @@ from index.passages import Passage, split
 from index.storage.searcher import Searcher
 from index.storage.store import open_store
 from index.terminal import whole_number
-from qa import rerank
+from qa import rank as rerank
+from qa.citations import ANSWERS
 from qa.confidence import ANSWERS_FROM, Grounds, confidence, grounds
-from qa.evidence import read
 from qa.fitted import FILE, write_fitted
 from qa.hit import Finding, Hit, Signs
-from qa.measuring.measures import auroc
-from qa.measuring.questions import read_questions
-from qa.question import Question, read_question
-from qa.ranking import RANKED, rank
+from qa.questions import read_questions
+from qa.rank import FIRST, RANKED, look, rank, weigh
 from qa.reader import Reader, load_reader
-from qa.rerank import FIRST, look, weigh
 from qa.retrieve import CANDIDATES, candidates
-from qa.spans import ANSWERS
+from qa.understanding.evidence import read
+from qa.understanding.question import Question, read_question
 
 Array = NDArray[np.float64]
-WORDS = Path(__file__).resolve().parent.parent / "qa" / "question_words.tsv"
+WORDS = Path(__file__).resolve().parent.parent / "qa" / "understanding" / "question_words.tsv"
 HELD = 0.5  # evidence from which a passage is said to hold a word
 DOUBT = 8  # notes that would hold it as usual: a word seen in few notes stays near that
 SELDOM = 0.6  # share of answering passages that hold it, below which a word is kept
@@ -364,7 +363,8 @@ def report(cases: Sequence[Case], diagram: Path | None) -> None:
           f"at {ANSWERS_FROM}: {np.mean(sure < ANSWERS_FROM):.3f}")  # fmt: skip
     for name in ("without the paragraph", "without the note"):
         unsure = stated[name]
-        print(f"{name}: AUROC {auroc(list(sure), list(unsure)):.3f}, "
+        apart = roc_auc_score([1] * len(sure) + [0] * len(unsure), [*sure, *unsure])
+        print(f"{name}: AUROC {apart:.3f}, "
               f"refused {np.mean(unsure < edge):.3f}, at {ANSWERS_FROM} "
               f"{np.mean(unsure < ANSWERS_FROM):.3f}")  # fmt: skip
     said = [*sure, *stated["without the paragraph"]]

@@ -1,7 +1,7 @@
 """python -m benchmarks.map STORE...: what a plane keeps of the vectors, and what it costs.
 
 For each store with encoded passages: PCA, scikit-learn's t-SNE, umap-learn where it is installed,
-and index/projection.py; run it under `taskset -c 0` for the seconds of one core.
+and ui/map/projection.py; run it under `taskset -c 0` for the seconds of one core.
 
 trustworthiness: how few of a passage's ten nearest on the plane are far in truth (1: none), on
 3,000 passages at random. Of one note: the share of those ten that are of the same note. Then one
@@ -22,8 +22,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from index.projection import principal, project
 from index.storage.store import open_store
+from ui.map.projection import principal, project
 
 SAMPLE = 3_000  # passages whose neighbours are judged: all pairs of them are compared
 NEAREST = 10
@@ -58,7 +58,7 @@ def _measure(vectors: NDArray[np.float32], notes: NDArray[np.int64], *, fast: bo
         projections["t-SNE"] = _tsne
     if importlib.util.find_spec("umap"):
         projections["umap-learn"] = _umap
-    projections["index.projection"] = project
+    projections["ui.map.projection"] = project
     for name, projection in projections.items():
         begun = time.perf_counter()
         places = np.asarray(projection(vectors), np.float32)

@@ -22,12 +22,11 @@ from index.build import build
 from index.settings import DEFAULT_MODEL, ROOT, SEEDS
 from index.storage.store import open_store
 from index.terminal import whole_number
-from qa.measuring.questions import read_questions
-from qa.question import read_question
-from qa.ranking import RANKED, rank
+from qa.questions import read_questions
+from qa.rank import RANKED, READ, rank
 from qa.reader import Reader
-from qa.rerank import READ
 from qa.retrieve import candidates
+from qa.understanding.question import read_question
 from training.evaluate_reader import evaluate
 from training.pack_reader import pack
 

@@ -14,27 +14,28 @@ from index.build import BuildReport, build
 from index.doctor import examine
 from index.errors import NotesError
 from index.folder import check_folder
+from index.messages import said
 from index.settings import notes_folder, store_folder
 from index.status import status_lines
 from index.storage.store import Store
 from index.terminal import ProgressBars, messages, skipped_lines, writable
 from index.watch import Follower
 
+COUNTED = ("added", "changed", "removed", "unchanged", "passages", "encoded", "seconds")
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; returns the exit status: 0 done, 1 a named error, 130 interrupted."""
     parser = argparse.ArgumentParser(
         prog="python -m index",
-        description="ノートの索引を最新にします / bring the index of the notes up to date",
+        description=said("index_does").local,
     )
-    parser.add_argument("--notes", metavar="DIR", help="ノートのフォルダ (default: seeds/)")
-    parser.add_argument("--store", metavar="DIR", help="索引を置くフォルダ (default: user cache)")
-    parser.add_argument("--rebuild", action="store_true", help="すべて作り直す / build all again")
-    parser.add_argument(
-        "--watch", action="store_true", help="変わるたびに続けます / go on at every change"
-    )
-    parser.add_argument("--status", action="store_true", help="索引の様子 / how the store stands")
-    parser.add_argument("--doctor", action="store_true", help="索引を調べる / examine the store")
+    parser.add_argument("--notes", metavar="DIR", help=said("notes_flag").local)
+    parser.add_argument("--store", metavar="DIR", help=said("store_flag").local)
+    parser.add_argument("--rebuild", action="store_true", help=said("rebuild_flag").local)
+    parser.add_argument("--watch", action="store_true", help=said("watch_flag").local)
+    parser.add_argument("--status", action="store_true", help=said("status_flag").local)
+    parser.add_argument("--doctor", action="store_true", help=said("doctor_flag").local)
     options = parser.parse_args(argv)
     writable(sys.stdout, sys.stderr)
     say = messages()
@@ -57,13 +58,10 @@ def main(argv: Sequence[str] | None = None) -> int:
             with Store(store) as opened, Follower(notes, opened, told=told) as follower:
                 follower.wait()
     except NotesError as error:
-        say.print(str(error), style="red")
+        say.print(error.said.local, style="red")
         return 1
     except KeyboardInterrupt:
-        say.print(
-            "中断しました。ここまでの分は残してあり、次の `python -m index` が続きから始めます。\n"
-            "(Interrupted; what was done is kept, and the next run goes on from there.)"
-        )
+        say.print(said("interrupted").local)
         return 130
     except BrokenPipeError:  # whoever reads has enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -73,7 +71,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def show_status(store: Store) -> bool:
     """Print how a store stands."""
     for what, how in status_lines(store):
-        print(f"{what}: {how}")
+        print(f"{what.local}: {how.local}")
     for line in skipped_lines(store.skipped()):
         print(line)
     return True
@@ -84,28 +82,20 @@ def show_findings(store: Store) -> bool:
     well = True
     for finding in examine(store):
         well = well and finding.well
-        mend = "" if finding.well or not finding.mend else f"\n  → {finding.mend}"
-        print(f"{'✓' if finding.well else '✗'} {finding.what}: {finding.said}{mend}", flush=True)
+        mend = "" if finding.well or not finding.mend else f"\n  → {finding.mend.local}"
+        sign = "✓" if finding.well else "✗"
+        print(f"{sign} {finding.what.local}: {finding.said.local}{mend}", flush=True)
     return well
 
 
 def tell(report: BuildReport, say: Console) -> None:
     """What a build found, for a person: remarks, what was skipped, and the closing line."""
     for remark in report.remarks:
-        say.print(remark)
+        say.print(remark.local)
     for line in skipped_lines(report.skipped):
         say.print(line, style="dim")
-    print(closing_line(report), flush=True)
-
-
-def closing_line(report: BuildReport) -> str:
-    """The result of a build in one line, Japanese and English."""
-    return (
-        f"追加 added {report.added:,} · 変更 changed {report.changed:,} · "
-        f"削除 removed {report.removed:,} · そのまま unchanged {report.unchanged:,} · "
-        f"除外 skipped {len(report.skipped):,} · 箇所 passages {report.passages:,} · "
-        f"符号化 encoded {report.encoded:,} · {report.seconds:.1f} 秒 s"
-    )
+    facts = {name: getattr(report, name) for name in COUNTED}
+    print(said("built", skipped=len(report.skipped), **facts).local, flush=True)
 
 
 if __name__ == "__main__":

@@ -21,6 +21,7 @@ from typing import Literal
 
 from index.errors import ModelUnavailable, NotesError, StoreDamaged, StoreError, StoreMissing
 from index.folder import check_folder
+from index.messages import Said, said
 from index.models.encoder import (
     Encoder,
     configured_model,
@@ -39,28 +40,6 @@ TEXTS_A_BATCH = 32  # encoded between two commits: some 3 s of work that a kill 
 TEXTS_A_ROUND = 2_048  # looked up at once: finding what lacks a vector reads the whole table
 FRESHEN_SECONDS = 2.0  # what a question may spend on reading notes before it is answered
 MENDING_SECONDS = 60.0  # how long to wait for another process before a damaged store is set aside
-
-BUSY = (
-    "ほかのプロセスが索引を更新しているので、今ある分を使います。"
-    "(Another process is updating the store; this goes on with what is there.)"
-)
-
-WAS_OPEN = (
-    "索引のフォルダをほかの人も読めたので、自分だけが読めるようにしました: {}\n"
-    "(Others could read the store's folder; now only you can.)"
-)
-
-SET_ASIDE = {
-    "damaged": (
-        "索引が壊れていたので、ノートから作り直します。壊れたものは {} として残しました。\n"
-        "(The store was damaged; it is made again from the notes, and what it was is kept.)"
-    ),
-    "older": (
-        "前の版の索引なので、ノートから作り直します。前のものは {} として残しました。\n"
-        "(The store is of a former version; it is made again from the notes, and what it was is "
-        "kept.)"
-    ),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +101,7 @@ def bring_up_to_date(
 ) -> BuildReport:
     """What `build` does, for a store that is open; damage that is met is mended on the way."""
     started = time.monotonic()
-    remarks: tuple[str, ...] = ()
+    remarks: tuple[Said, ...] = ()
     while True:
         try:
             remarks += prepare(store, folder, rebuild=rebuild)
@@ -130,7 +109,7 @@ def bring_up_to_date(
                 store, folder, progress=progress, rebuild=rebuild, wait_seconds=wait_seconds
             )
             if update is None:
-                update = Update(skipped=tuple(store.skipped()), remarks=(BUSY,))
+                update = Update(skipped=tuple(store.skipped()), remarks=(said("busy"),))
             encoded, missing = encode(store, progress=progress, seconds=encode_seconds)
             if encoded or update.added or update.changed or update.removed:
                 writing.tidy(store)
@@ -141,7 +120,7 @@ def bring_up_to_date(
                 raise
 
 
-def prepare(store: Store, folder: Path, *, rebuild: bool = False) -> tuple[str, ...]:
+def prepare(store: Store, folder: Path, *, rebuild: bool = False) -> tuple[Said, ...]:
     """Make the store of a folder where there is none or none that can be used; what was mended.
 
     A damaged file, and one of another version's tables, is set aside. To rebuild, it is emptied.
@@ -150,21 +129,21 @@ def prepare(store: Store, folder: Path, *, rebuild: bool = False) -> tuple[str, 
         StoreMismatch: it belongs to another folder.
         StoreError: its folder cannot be used.
     """
-    remarks: tuple[str, ...] = ()
+    remarks: tuple[Said, ...] = ()
     if why := _unusable(store):
         lock = store.writing()
         if not acquire(lock, MENDING_SECONDS):
-            raise StoreError(BUSY)
+            raise StoreError(said("busy"))
         try:
             if why := _unusable(store):  # no other process has mended it meanwhile
                 with refused_writes(store.folder):
                     kept = store.database.set_aside(why)
                     _forget_former_caches(store.folder)
-                remarks = (SET_ASIDE[why].format(kept.name),)
+                remarks = (said(f"set_aside_{why}", name=kept.name),)
         finally:
             lock.release()
     if store.make():
-        remarks += (WAS_OPEN.format(store.folder),)
+        remarks += (said("was_open", folder=store.folder),)
     if rebuild:
         writing.empty(store, folder)
     else:
@@ -192,7 +171,7 @@ def _unusable(store: Store) -> Literal["damaged", "older", ""]:
 
 
 def build_report(
-    update: Update, counts: Counts, encoded: int, started: float, remarks: tuple[str, ...]
+    update: Update, counts: Counts, encoded: int, started: float, remarks: tuple[Said, ...]
 ) -> BuildReport:
     """What an update and the encoding after it did; started is of time.monotonic."""
     return BuildReport(
@@ -216,7 +195,7 @@ def encode(
     progress: Progress = silent,
     seconds: float = math.inf,
     stopped: Callable[[], bool] = lambda: False,
-) -> tuple[int, tuple[str, ...]]:
+) -> tuple[int, tuple[Said, ...]]:
     """Give every passage its vector, the newest notes' first; how many, and what is missing.
 
     Args:
@@ -233,21 +212,14 @@ def encode(
     try:
         encoder = store.encoder or for_passages(load_encoder(), total.passages - total.encoded)
     except ModelUnavailable as error:
-        return 0, (str(error),)
+        return 0, (error.said,)
     lock = store.encoding()
     if not acquire(lock, 0):
-        return 0, (
-            "ほかのプロセスが意味検索の準備をしているので、ここではしませんでした。"
-            "(Another process is making the vectors.)",
-        )
+        return 0, (said("encoding_elsewhere"),)
     try:
-        remarks: tuple[str, ...] = ()
+        remarks: tuple[Said, ...] = ()
         if difference := writing.use_encoder(store, encoder, model):
-            remarks = (
-                f"モデルが変わったので、ベクトルを作り直します: {difference}。"
-                f"それまでは言葉で答えます。\n"
-                f"(Another model: all passages are encoded again; words answer until then.)",
-            )
+            remarks = (said("other_model", difference=difference),)
         deadline = time.monotonic() + seconds
         encoded = 0
         for keys, texts in _text_batches(store):
@@ -262,17 +234,17 @@ def encode(
         lock.release()
 
 
-def freshen(store: Store) -> str:
+def freshen(store: Store) -> Said | None:
     """See that a store holds the notes as they are now; costs one listing of the folder.
 
     Returns:
         Why that could not be done, because the folder is away, another process is at it or there
-        is too much; empty when it was.
+        is too much; None when it was.
     """
     try:
         folder = store.notes_folder
         if folder is None or store.version_difference() or not any(differences(store)):
-            return ""
+            return None
         until = time.monotonic() + FRESHEN_SECONDS
         update = update_notes(
             store, folder, wait_seconds=0, stopped=lambda: time.monotonic() > until
@@ -283,11 +255,10 @@ def freshen(store: Store) -> str:
         if current and 0 < missing <= TEXTS_A_BATCH:
             encode(store)
     except NotesError as error:
-        return str(error)
+        return error.said
     if update is None:
-        return BUSY
-    unread = f"まだ読んでいないノート {update.unread:,} 件 (notes still unread)"
-    return unread if update.unread else ""
+        return said("busy")
+    return said("still_unread", count=update.unread) if update.unread else None
 
 
 def _text_batches(store: Store) -> Iterator[tuple[list[bytes], list[str]]]:

@@ -13,32 +13,33 @@ from pathlib import Path
 
 from index.errors import NotesError, StoreDamaged, Unreadable
 from index.folder import scan
+from index.messages import NOTHING, Said, joined, said, same
 from index.notes import read_note
 from index.storage.private import is_open_to_others
 from index.storage.store import Store
+from index.terminal import named
 
+MEND, MEND_ALL = same("python -m index"), same("python -m index --rebuild")
 NAMED = 3  # places named for each finding
-MEND = "python -m index"
-MEND_ALL = "python -m index --rebuild"
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
     """One thing that was looked at."""
 
-    what: str
+    what: Said
     well: bool
-    said: str  # what was found, for the reader
-    mend: str = ""  # what to do about it; empty when nothing need be done
+    said: Said  # what was found, for the reader
+    mend: Said = NOTHING  # what to do about it, if anything
 
 
 def examine(store: Store) -> Iterator[Finding]:
     """Look at everything, one finding after the other; reads all notes."""
     try:
         store.check()
-        yield Finding("SQLite", True, "壊れていません (whole)")
+        yield Finding(same("SQLite"), True, said("whole"))
     except StoreDamaged as error:
-        yield Finding("SQLite", False, str(error).splitlines()[0], MEND)
+        yield Finding(same("SQLite"), False, error.said, MEND)
         return
     yield from _meaning(store)
     yield _leftovers(store)
@@ -50,37 +51,34 @@ def _meaning(store: Store) -> Iterator[Finding]:
     counts = store.counts()
     missing = counts.passages - counts.encoded
     if missing:
-        said = f"ベクトルのない箇所 {missing:,} (without vector: found by words only)"
-        yield Finding("意味検索 (vectors)", False, said, MEND)
+        yield Finding(said("doctor_meaning"), False, said("without_vector", count=missing), MEND)
 
 
 def _leftovers(store: Store) -> Finding:
     """Vectors and files that nothing refers to."""
-    unused = store.unused_vectors()
     files = sorted([*store.folder.glob("*.damaged-*"), *store.folder.glob("*.new")])
-    parts = [f"使われないベクトル {unused:,} (unused vectors, kept for notes that come back)"]
-    parts += [f"{path.name} ({path.stat().st_size:,} B)" for path in files]
-    mend = "要らなければ消してください (delete what you do not need)" if files else ""
-    return Finding("残りもの (leftovers)", not files, " · ".join(parts), mend)
+    parts = [said("unused_vectors", count=store.unused_vectors())]
+    parts += [same(f"{path.name} ({path.stat().st_size:,} B)") for path in files]
+    mend = said("delete_unneeded") if files else NOTHING
+    return Finding(said("doctor_leftovers"), not files, joined(parts, " · "), mend)
 
 
 def _rights(folder: Path) -> Finding:
     opened = [path.name for path in (folder, *folder.rglob("*")) if is_open_to_others(path)]
-    others = f"ほかの人も読める (others can read): {_named(opened)}"
-    said = others if opened else "自分だけ (yours alone)"
-    return Finding("権限 (rights)", not opened, said, MEND)
+    found = said("others_can_read", names=named(opened, NAMED)) if opened else said("yours_alone")
+    return Finding(said("doctor_rights"), not opened, found, MEND)
 
 
 def _sources(store: Store) -> Finding:
     """Every passage against its file as it is now."""
-    what = "ノートとの照合 (passages against files)"
+    what = said("doctor_sources")
     folder = store.notes_folder
     if folder is None:
-        return Finding(what, False, "まだ索引がありません (nothing indexed)", MEND)
+        return Finding(what, False, said("nothing_indexed"), MEND)
     try:
         files = {file.path: file for file in scan(folder, leave_out=store.folder).files}
     except NotesError as error:
-        return Finding(what, False, str(error).splitlines()[0])
+        return Finding(what, False, error.said)
     known = store.known_files()
     notes = {path: file for path, file in known.items() if not file.reason}
     wrong: list[str] = []
@@ -101,12 +99,8 @@ def _sources(store: Store) -> Finding:
                     wrong.append(f"{path}:{passage.start_line}")
     new = files.keys() - known.keys()
     if wrong:
-        return Finding(what, False, f"合わない箇所 (differ): {_named(wrong)}", MEND_ALL)
+        return Finding(what, False, said("passages_differ", names=named(wrong, NAMED)), MEND_ALL)
     if changed or new:
-        stale = _named([*changed, *sorted(new)])
-        return Finding(what, False, f"索引のあとで変わった (changed since): {stale}", MEND)
-    return Finding(what, True, f"{checked:,} 箇所がすべて一致 (every passage is in its file)")
-
-
-def _named(names: list[str]) -> str:
-    return ", ".join(names[:NAMED]) + (f" … ({len(names):,})" if len(names) > NAMED else "")
+        stale = named([*changed, *sorted(new)], NAMED)
+        return Finding(what, False, said("changed_since", names=stale), MEND)
+    return Finding(what, True, said("all_match", count=checked))

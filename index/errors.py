@@ -8,7 +8,7 @@
         ├── StoreMismatch  built from other notes, by another model or another version
         └── StoreDamaged   the SQLite file fails its own checks
 
-Messages are written for the reader of notes: Japanese first, English beside. A mistake of the
+Messages are written for the reader of notes, in both languages (messages.tsv). A mistake of the
 calling code raises Python's own ValueError or TypeError instead. Unreadable is no error of a
 command: one file is no note, which is told beside the rest.
 
@@ -17,11 +17,18 @@ command: one file is no note, which is told beside the rest.
 
 import traceback
 
+from index.messages import Said, same
+
 FRAMES = 8  # of the way to a fault; those nearest to it come first
 
 
 class NotesError(Exception):
     """Root of every error a user can meet; its message is shown as it is."""
+
+    def __init__(self, message: Said | str) -> None:
+        """Say what is wrong, and what to do next."""
+        super().__init__(message)
+        self.said = message if isinstance(message, Said) else same(message)
 
 
 class NotesFolderError(NotesError):
@@ -55,8 +62,9 @@ class Unreadable(Exception):
         lasting: false when the system refused to read it, which says nothing of its content.
     """
 
-    def __init__(self, reason: str, *, lasting: bool = True) -> None:
+    def __init__(self, reason: Said, *, lasting: bool = True) -> None:
         super().__init__(reason)
+        self.reason = reason
         self.lasting = lasting
 
 

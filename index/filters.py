@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import PurePosixPath
 
+from index.messages import NOTHING, Said, joined, said, same
 from index.words.dates import DATE, numbers
 
 _DAY = re.compile(r"(\d{4})(?:[-/.年]?(\d{1,2})(?:[-/.月]?(\d{1,2})日?)?月?)?年?")
@@ -49,12 +50,12 @@ class Filter:
             until: to the last day of it.
 
         Raises:
-            ValueError: a date is none, or until is before since; the message is for the reader.
+            ValueError: a date is none, or until is before since; its argument is for the reader.
         """
         first = _day(since, last=False) if since.strip() else ""
         last = _day(until, last=True) if until.strip() else ""
         if first and last and last < first:
-            raise ValueError(f"{first} から {last} まで、は逆です (since is after until)")
+            raise ValueError(said("since_after_until", first=first, last=last))
         below = "/".join(part for part in _plain(folder).split("/") if part not in ("", "."))
         return cls(
             below,
@@ -68,16 +69,15 @@ class Filter:
         """Whether anything is asked."""
         return self != Filter()
 
-    def __str__(self) -> str:
+    @property
+    def said(self) -> Said:
         """For the reader: 「仕事/ · #会議 · 2024-04-01 から」."""
-        parts = [
-            self.folder and f"{self.folder}/",
-            self.name,
-            *(f"#{tag}" for tag in self.tags),
-            self.since and f"{self.since} から (since)",
-            self.until and f"{self.until} まで (until)",
+        names = [self.folder and f"{self.folder}/", self.name, *(f"#{tag}" for tag in self.tags)]
+        dates = [
+            said("since", day=self.since) if self.since else NOTHING,
+            said("until", day=self.until) if self.until else NOTHING,
         ]
-        return " · ".join(filter(None, parts))
+        return joined([*map(same, names), *dates], " · ")
 
     def admits(self, path: str, date: str, tags: Iterable[str]) -> bool:
         """Whether a note is asked: its path as the store has it, yyyy-mm-dd, its tags."""
@@ -123,7 +123,5 @@ def _day(text: str, *, last: bool) -> str:
         if not (year >= 1 and day <= length):
             raise ValueError
     except (ValueError, calendar.IllegalMonthError) as error:
-        raise ValueError(
-            f"日付が分かりません: {text} (2024, 2024-04, 2024-04-01 のように / not a date)"
-        ) from error
+        raise ValueError(said("not_a_date", text=text)) from error
     return f"{year:04}-{month:02}-{day:02}"

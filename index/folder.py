@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 
 from index.errors import NotesFolderError, Unreadable
 from index.formats.documents import DOCUMENTS
+from index.messages import Said, said
 
 if TYPE_CHECKING:
     from pathspec import GitIgnoreSpec
@@ -51,7 +52,7 @@ class Skipped:
     """A file or folder that was not read, and why, in the reader's words."""
 
     path: str
-    reason: str
+    reason: Said
     lasting: bool = True  # false: the system refused just now; what was read before stays valid
 
 
@@ -83,20 +84,20 @@ def scan(folder: Path, *, leave_out: Path | None = None) -> Listing:
     for name, entry in _walk(root, skipped, real(leave_out) if leave_out else None):
         path = name if name.isascii() else unicodedata.normalize("NFC", name)
         if not _is_utf8(path):
-            skipped.append(Skipped(path, "ファイル名が UTF-8 ではありません (name is not UTF-8)"))
+            skipped.append(Skipped(path, said("name_not_utf8")))
             continue
         try:
             _check_name(path, entry, root)
             info = entry.stat()
             _check_stat(info)
-        except Unreadable as reason:
-            skipped.append(Skipped(path, str(reason)))
+        except Unreadable as unreadable:
+            skipped.append(Skipped(path, unreadable.reason))
             continue
         except OSError as error:
             skipped.append(Skipped(path, os_reason(error), lasting=False))
             continue
         if path in files:  # the same name in NFC and in NFD, possible on Linux
-            skipped.append(Skipped(path, "同じ名前のノートがもうあります (same name, other form)"))
+            skipped.append(Skipped(path, said("same_name")))
             continue
         files[path] = NoteFile(path, name, info.st_size, info.st_mtime_ns)
     ordered = tuple(files[path] for path in sorted(files))
@@ -115,24 +116,14 @@ def check_folder(folder: Path) -> Path:
             pass
         found = real(folder)
     except FileNotFoundError as error:
-        raise NotesFolderError(
-            f"ノートのフォルダがありません: {folder}\n"
-            f"(No such notes folder. Name one with --notes DIR or KIKIGAKI_NOTES.)"
-        ) from error
+        raise NotesFolderError(said("no_folder", folder=folder)) from error
     except NotADirectoryError as error:
-        raise NotesFolderError(
-            f"フォルダではなくファイルです: {folder}\n(That is a file; --notes takes a folder.)"
-        ) from error
+        raise NotesFolderError(said("no_folder_but_file", folder=folder)) from error
     except OSError as error:
-        raise NotesFolderError(
-            f"ノートのフォルダを開けません: {folder}: {error.strerror}\n"
-            f"(The notes folder cannot be listed; check its name and permissions.)"
-        ) from error
+        closed = said("folder_closed", folder=folder, reason=error.strerror)
+        raise NotesFolderError(closed) from error
     if not _is_utf8(str(found)):
-        raise NotesFolderError(
-            f"フォルダの名前が UTF-8 ではありません: {_in_utf8(str(found))}\n"
-            f"(The folder's name is not UTF-8.)"
-        )
+        raise NotesFolderError(said("folder_not_utf8", folder=_in_utf8(str(found))))
     return found
 
 
@@ -148,15 +139,15 @@ def read_bytes(folder: Path, name: str, limit: int = MAX_BYTES) -> bytes:
     """
     place = folder / name
     if not real(place).is_relative_to(real(folder)):
-        raise Unreadable("フォルダの外へのリンク (link out of the folder)")
+        raise Unreadable(said("link_out"))
     _must_be_regular(place.stat())  # first, since opening a device can already do something
     with open(place, "rb", opener=_open_at_once) as stream:
         _must_be_regular(os.fstat(stream.fileno()))
         return stream.read(limit + 1)
 
 
-def why_not(folder: Path, name: str) -> str:
-    """Why a new file of this name, right in the folder, would not be read; empty if it would.
+def why_not(folder: Path, name: str) -> Said | None:
+    """Why a new file of this name, right in the folder, would not be read; None if it would.
 
     The same rules that `scan` goes by, those that it applies in silence included.
     """
@@ -164,15 +155,15 @@ def why_not(folder: Path, name: str) -> str:
     if suffix not in SUFFIXES:
         return _not_read(suffix)
     if name.startswith("."):
-        return "隠しファイルは読みません (hidden files are not read)"
+        return said("hidden")
     if TEMPORARY.fullmatch(name):
-        return "一時ファイルの名前なので読みません (named like a temporary file, so not read)"
+        return said("temporary")
     ignored = None
     if (folder / IGNORE_FILE).exists():
         ignored = _read_ignored(folder, "", None, [])
     if ignored and ignored(name):
-        return f"{IGNORE_FILE} が除いている名前なので読みません (left out by that file)"
-    return ""
+        return said("ignored", file=IGNORE_FILE)
+    return None
 
 
 def real(path: Path) -> Path:
@@ -212,13 +203,13 @@ def _read_ignored(
             raise Unreadable(too_large(MAX_IGNORE_BYTES))
         patterns, unusable = _patterns(content.decode("utf-8-sig").splitlines())
     except Exception as error:  # also what re and RE2 raise, each an error of its own
-        said = os_reason(error) if isinstance(error, OSError) else error
-        reason = f"使えません: {said} (cannot be used, so nothing is left out by it)"
-        skipped.append(Skipped(below + IGNORE_FILE, reason))
+        why: object = os_reason(error) if isinstance(error, OSError) else error
+        why = error.reason if isinstance(error, Unreadable) else why
+        skipped.append(Skipped(below + IGNORE_FILE, said("ignore_unusable", reason=why)))
         return above
     if unusable:
-        reason = f"使えない行があります: {unusable[0]!r:.80} (a line that is no pattern)"
-        skipped.append(Skipped(below + IGNORE_FILE, reason))
+        line = f"{unusable[0]!r:.80}"
+        skipped.append(Skipped(below + IGNORE_FILE, said("ignore_line", line=line)))
     return _Ignored(above, below, patterns)
 
 
@@ -287,11 +278,11 @@ def _check_name(path: str, entry: os.DirEntry[str], root: Path) -> None:
     if entry.is_symlink():
         target = Path(os.path.realpath(entry))
         if not target.is_relative_to(root):
-            raise Unreadable("フォルダの外へのリンク (link out of the folder)")
+            raise Unreadable(said("link_out"))
         if target.is_dir():
-            raise Unreadable("フォルダへのリンク (link to a folder)")
+            raise Unreadable(said("link_to_folder"))
         if any(part.startswith(".") for part in target.relative_to(root).parts):
-            raise Unreadable("隠しファイルへのリンク (link to a hidden file)")
+            raise Unreadable(said("link_to_hidden"))
     suffix = os.path.splitext(path)[1].lower()  # noqa: PTH122
     if suffix not in SUFFIXES:
         raise Unreadable(_not_read(suffix))
@@ -299,25 +290,25 @@ def _check_name(path: str, entry: os.DirEntry[str], root: Path) -> None:
 
 def _must_be_regular(info: os.stat_result) -> None:
     if not stat.S_ISREG(info.st_mode):
-        raise Unreadable("普通のファイルではありません (not a regular file)")
+        raise Unreadable(said("not_regular"))
 
 
 def _check_stat(info: os.stat_result) -> None:
     _must_be_regular(info)
     if info.st_size == 0:
-        raise Unreadable("空のファイル (empty)")
+        raise Unreadable(said("empty"))
     if info.st_size > MAX_BYTES:
         raise Unreadable(too_large())
 
 
-def _not_read(suffix: str) -> str:
-    return f"対応していない形式 {suffix or '(拡張子なし)'} (format not read)"
+def _not_read(suffix: str) -> Said:
+    return said("format_not_read", suffix=suffix or said("no_suffix"))
 
 
-def too_large(limit: int = MAX_BYTES) -> str:
+def too_large(limit: int = MAX_BYTES) -> Said:
     """The reason given for a file of more than `limit` bytes."""
     shown = f"{limit // 1_000_000} MB" if limit >= 1_000_000 else f"{limit // 1_000} KB"
-    return f"大きすぎます: {shown} まで (larger than that)"
+    return said("too_large", limit=shown)
 
 
 def _open_at_once(path: str, flags: int) -> int:
@@ -337,6 +328,6 @@ def _in_utf8(name: str) -> str:
     return name if _is_utf8(name) else os.fsencode(name).decode("utf-8", "backslashreplace")
 
 
-def os_reason(error: OSError) -> str:
+def os_reason(error: OSError) -> Said:
     """What the system said when it refused."""
-    return f"読めません: {error.strerror or error} (cannot be read)"
+    return said("system_refused", reason=error.strerror or error)

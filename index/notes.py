@@ -18,6 +18,7 @@ from index.formats.documents import DOCUMENTS, Document
 from index.formats.encodings import decode
 from index.formats.isolated import read_document
 from index.formats.metadata import about
+from index.messages import said
 
 REMEMBERED = 8  # documents whose text is kept at hand
 # What programs put there unasked.
@@ -63,7 +64,7 @@ def read_note(folder: Path, file: NoteFile) -> Note:
     if len(content) > MAX_BYTES:
         raise Unreadable(too_large())
     if not content:
-        raise Unreadable("空のファイル (empty)")
+        raise Unreadable(said("empty"))
     sha256 = hashlib.sha256(content).hexdigest()
     path = PurePosixPath(file.path)
     if path.suffix.lower() in DOCUMENTS:
@@ -82,17 +83,17 @@ def read_note(folder: Path, file: NoteFile) -> Note:
     text, encoding = decode(content)
     text = text.replace("\r\n", "\n").replace("\r", "\n")
     if not text.strip():
-        raise Unreadable("空のファイル (empty)")
-    said = about(file.path, text)
+        raise Unreadable(said("empty"))
+    header = about(file.path, text)
     return Note(
         path=file.path,
-        title=said.title or path.stem,
+        title=header.title or path.stem,
         text=text,
         encoding=encoding,
         sha256=sha256,
-        tags=said.tags,
-        aliases=said.aliases,
-        date=said.date,
+        tags=header.tags,
+        aliases=header.aliases,
+        date=header.date,
     )
 
 
@@ -108,8 +109,8 @@ def read_notes(folder: Path) -> tuple[list[Note], list[Skipped]]:
     for file in listing.files:
         try:
             notes.append(read_note(folder, file))
-        except Unreadable as reason:
-            skipped.append(Skipped(file.path, str(reason)))
+        except Unreadable as unreadable:
+            skipped.append(Skipped(file.path, unreadable.reason))
     return notes, skipped
 
 

@@ -9,42 +9,36 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from index.errors import NotesError
+from index.messages import Said, said, same
 from index.storage.store import Store
 from index.update import differences
 
 
-def status_lines(store: Store) -> Iterator[tuple[str, str]]:
+def status_lines(store: Store) -> Iterator[tuple[Said, Said]]:
     """(what, how it stands) for each fact about a store, in the order a reader wants them."""
-    folder, counts = store.notes_folder, store.counts()
-    yield "ノート (notes)", str(folder)
-    yield "索引 (store)", str(store.folder)
+    yield said("status_notes"), same(str(store.notes_folder))
+    yield said("status_store"), same(str(store.folder))
     sizes = [path.stat().st_size for path in store.folder.iterdir() if path.is_file()]
-    yield "大きさ (size)", _size(sum(sizes))
-    yield (
-        "中身 (content)",
-        f"ノート notes {counts.notes:,} · 箇所 passages {counts.passages:,} · "
-        f"符号化 encoded {counts.encoded:,}",
-    )
-    yield "最後の更新 (last update)", _age(time.time() - store.changed)
-    yield "フォルダとの差 (against the folder)", _difference(store)
-    yield "モデル (model)", store.encoder_name or "なし (none yet)"
+    yield said("status_size"), same(_size(sum(sizes)))
+    yield said("status_content"), said("status_counts", **store.counts()._asdict())
+    yield said("status_changed"), _age(time.time() - store.changed)
+    yield said("status_difference"), _difference(store)
+    yield said("status_model"), same(store.encoder_name) or said("none")
     if difference := store.version_difference():
-        yield "版 (version)", f"別の版: {difference} → python -m index"
+        yield said("status_version"), said("status_other_version", difference=difference)
     encodings = ", ".join(f"{name} {count:,}" for name, count in store.encodings().items())
-    yield "文字コード (encodings)", encodings or "–"
+    yield said("status_encodings"), same(encodings or "–")
     at_work = [name for name in ("writer", "encoding") if _held(store.folder / f"{name}.lock")]
-    yield "作業中のプロセス (at work)", ", ".join(at_work) or "なし (none)"
+    yield said("status_at_work"), same(", ".join(at_work)) or said("none")
 
 
-def _difference(store: Store) -> str:
+def _difference(store: Store) -> Said:
     try:
         now = differences(store)
     except NotesError as error:
-        return str(error).splitlines()[0]
-    if not (now.new or now.changed or now.gone):
-        return "なし (up to date)"
-    counts = f"新しい new {now.new:,} · 変わった changed {now.changed:,} · ない gone {now.gone:,}"
-    return f"{counts} → python -m index"
+        return error.said
+    differs = now.new or now.changed or now.gone
+    return said("folder_differs", **now._asdict()) if differs else said("none")
 
 
 def _held(lock: Path) -> bool:
@@ -66,9 +60,8 @@ def _size(size: float) -> str:
     return f"{size:.1f} GB"
 
 
-def _age(seconds: float) -> str:
-    lengths = ((86_400, "日", "days"), (3_600, "時間", "hours"), (60, "分", "minutes"))
-    for length, name, english in lengths:
+def _age(seconds: float) -> Said:
+    for length, unit in ((86_400, "days"), (3_600, "hours"), (60, "minutes")):
         if seconds >= 2 * length:
-            return f"{seconds // length:.0f} {name}前 ({english} ago)"
-    return f"{max(seconds, 0):.0f} 秒前 (seconds ago)"
+            return said(f"{unit}_ago", count=seconds // length)
+    return said("seconds_ago", count=max(seconds, 0))

@@ -9,7 +9,7 @@ import json
 import re
 import sys
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import IO
 
 from rich.console import Console
@@ -23,10 +23,10 @@ from rich.progress import (
 )
 
 from index.folder import Skipped
+from index.messages import Said, said
 from index.names import visible
 from index.update import Stage
 
-STAGES: dict[Stage, str] = {"notes": "ノートを読む", "vectors": "意味検索の準備"}
 NAMED = 5  # skipped files named for each reason; the count tells of the rest
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
@@ -62,7 +62,7 @@ def whole_number(text: str) -> int:
         argparse.ArgumentTypeError: it is none.
     """
     if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"1 以上の数を: {text} (a number of at least 1)")
+        raise argparse.ArgumentTypeError(said("not_a_number", text=text).local)
     return int(text)
 
 
@@ -94,17 +94,21 @@ class ProgressBars:
     def __call__(self, stage: Stage, done: int, total: int) -> None:
         """Show that done of total are finished."""
         if stage not in self._tasks:
-            self._tasks[stage] = self._progress.add_task(STAGES[stage], total=total)
+            self._tasks[stage] = self._progress.add_task(said(f"stage_{stage}").local, total=total)
         self._progress.update(self._tasks[stage], completed=done, total=total)
 
 
 def skipped_lines(skipped: Iterable[Skipped]) -> list[str]:
     """One line a reason: how many files were left out for it, and the first of them by name."""
-    by_reason: dict[str, list[str]] = defaultdict(list)
+    by_reason: dict[Said, list[str]] = defaultdict(list)
     for item in skipped:
         by_reason[item.reason].append(visible(item.path))
     return [
-        f"読まなかったもの {len(paths):,}: {reason}: {', '.join(paths[:NAMED])}"
-        + (" …" if len(paths) > NAMED else "")
+        said("files_skipped", count=len(paths), reason=reason, names=named(paths, NAMED)).local
         for reason, paths in by_reason.items()
     ]
+
+
+def named(names: Sequence[str], most: int) -> str:
+    """The first of some names, and that there are more."""
+    return ", ".join(names[:most]) + (f" … ({len(names):,})" if len(names) > most else "")

@@ -18,6 +18,7 @@ from filelock import FileLock, Timeout
 
 from index.errors import NotesFolderError, Unreadable
 from index.folder import Listing, NoteFile, Skipped, check_folder, scan
+from index.messages import Said, packed, said, unpacked
 from index.notes import read_note
 from index.passages import split
 from index.storage import writing
@@ -45,7 +46,7 @@ class Update:
     changed: int = 0
     removed: int = 0
     skipped: tuple[Skipped, ...] = ()
-    remarks: tuple[str, ...] = ()  # for the reader: what was mended, what is missing
+    remarks: tuple[Said, ...] = ()  # for the reader: what was mended, what is missing
     names: tuple[str, ...] = ()  # paths of the first few notes that it was about
     unread: int = 0  # left for the next update
 
@@ -154,21 +155,14 @@ class _Pass:
         listing = scan(self.folder, leave_out=self.store.folder)
         stored = sum(not file.reason for file in self.known.values())
         if stored and not listing.files and not _refused(listing) and not rebuild:
-            raise NotesFolderError(
-                f"ノートが一つも見つかりません: {self.folder}\n"
-                f"索引には {stored} 件あります。フォルダが外れていませんか。"
-                f"本当に空にするときは `python -m index --rebuild`。\n"
-                f"(No notes there now, but {stored} in the store: is the folder "
-                f"unmounted? The store is kept.)"
-            )
+            raise NotesFolderError(said("folder_emptied", folder=self.folder, count=stored))
         remarks = []
         difference = self.store.version_difference()
         if difference:
-            remarks.append(
-                f"別の版の索引なので、ノートを読み直します: {difference}\n"
-                f"(Built by another version: all notes are read again.)"
-            )
-        self.skipped |= {item.path: SkippedFile(item.path, item.reason) for item in listing.skipped}
+            remarks.append(said("other_version", difference=difference))
+        self.skipped |= {
+            item.path: SkippedFile(item.path, packed(item.reason)) for item in listing.skipped
+        }
         to_read = []
         for file in listing.files:
             before = self.known.get(file.path)
@@ -183,11 +177,8 @@ class _Pass:
         if difference and not self.unread:
             writing.set_versions(self.store)
         if not self.store.counts().notes:
-            remarks.append(
-                f"読めるノートがありません: {self.folder} (.txt や .md、.pdf などを置いて)\n"
-                f"(No readable notes there; put .txt, .md, .pdf or other notes in it.)"
-            )
-        skipped = (Skipped(item.path, item.reason) for item in self.skipped.values())
+            remarks.append(said("no_notes", folder=self.folder))
+        skipped = (Skipped(item.path, unpacked(item.reason)) for item in self.skipped.values())
         return Update(
             added=self.added,
             changed=self.changed,
@@ -216,9 +207,9 @@ class _Pass:
                 before, when = self.known.get(file.path), time.time_ns()
                 try:
                     note = read_note(self.folder, file)
-                except Unreadable as reason:
-                    self._skip(file, str(reason), when if reason.lasting else 0)
-                    if reason.lasting and before and not before.reason:
+                except Unreadable as no:
+                    self._skip(file, packed(no.reason), when if no.lasting else 0)
+                    if no.lasting and before and not before.reason:
                         removed.append(file.path)
                     continue
                 if before and before.sha256 == note.sha256 and not anew:

@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from index.build import BUSY, BuildReport, build_report, encode, prepare
+from index.build import BuildReport, build_report, encode, prepare
 from index.errors import (
     ModelUnavailable,
     NotesError,
@@ -27,6 +27,7 @@ from index.errors import (
     way_to,
 )
 from index.folder import IGNORE_FILE, check_folder
+from index.messages import NOTHING, Said, joined, said, same
 from index.models.encoder import load_encoder
 from index.names import visible
 from index.storage.store import Store
@@ -40,15 +41,6 @@ SWEEP_SECONDS = 30.0  # between two listings that nothing called for; one takes 
 SAID_SECONDS = 60.0  # for which what broke off and was started again is still shown
 RETRY_SECONDS = 2.0  # after a folder that is away or another process at work
 
-NO_NOTICES = (
-    "変更の知らせが途切れたので、フォルダを一覧し、知らせを受け直しています: {}\n"
-    "(Notices of changes broke off; the folder is listed instead, and notices are asked for again.)"
-)
-BROKE_OFF = (
-    "ノートを追う処理が途中で止まったので、やり直しています: {}\n"
-    "(Following the notes broke off; it was started again.)"
-)
-
 log = logging.getLogger(__name__)
 
 
@@ -58,9 +50,9 @@ class Following:
 
     busy: bool = False  # notes are being read, passages encoded, or the model is loading
     unread: int = 0  # notes still to be read in this pass
-    error: str = ""  # why the last pass ended early, or what it lacked
+    error: Said = NOTHING  # why the last pass ended early, or what it lacked
     failing: bool = False  # it ended early, and will again until something else is done
-    broke_off: str = ""  # what broke off a moment ago and was started again
+    broke_off: Said = NOTHING  # what broke off a moment ago and was started again
     changed: float = 0.0  # when the last change of a note was taken in, in seconds since 1970
     names: tuple[str, ...] = ()  # the first few notes that it was about
     rebuilding: bool = False  # everything is being read again, as was asked for
@@ -97,8 +89,8 @@ class Follower:
         self._reading = False
         self._encoding = False
         self._state = Following()
-        self._missing_remark = ""
-        self._broke_off = ("", 0.0)  # what was said of it last, and when by time.monotonic
+        self._missing_remark = NOTHING
+        self._broke_off = (NOTHING, 0.0)  # what was said of it last, and when by time.monotonic
         self._threads = [
             threading.Thread(target=self._keep, args=[work], name=name, daemon=True)
             for name, work in (("notes", self._follow), ("vectors", self._encode))
@@ -146,8 +138,8 @@ class Follower:
         """How things stand."""
         broke_off, when = self._broke_off
         if time.monotonic() > when + SAID_SECONDS:
-            broke_off = ""
-        error = "\n".join(filter(None, [self._state.error, self._missing_remark]))
+            broke_off = NOTHING
+        error = joined([self._state.error, self._missing_remark], "\n")
         rebuilding = self._rebuild.is_set()
         busy = self._reading or self._encoding or rebuilding
         return replace(
@@ -164,12 +156,12 @@ class Follower:
                 work()
             except BaseException as error:
                 log.error("following %s broke off: %s", self.notes, way_to(error))
-                self._say_broken(BROKE_OFF, f"{type(error).__name__}: {error}")
+                self._say_broken("broke_off", f"{type(error).__name__}: {error}")
                 self._stop.wait(RETRY_SECONDS)
                 self.look()
 
-    def _say_broken(self, what: str, why: str) -> None:
-        self._broke_off = (what.format(visible(why)), time.monotonic())
+    def _say_broken(self, key: str, why: str) -> None:
+        self._broke_off = (said(key, reason=visible(why)), time.monotonic())
 
     # ── notes ─────────────────────────────────────────────────────────────────────────────────
 
@@ -219,7 +211,7 @@ class Follower:
             except Exception as error:
                 log.info("no notices of %s: %s", self.notes, error)
                 if here:  # else the next pass says that the folder is away
-                    self._say_broken(NO_NOTICES, str(error))
+                    self._say_broken("no_notices", str(error))
                 self._stop.wait(RETRY_SECONDS)
             yield True
 
@@ -246,19 +238,19 @@ class Follower:
                 return False
             counts = self.store.counts()
         except NotesError as error:
-            self._failed(str(error))
+            self._failed(error.said)
             return False
         except Exception as error:
             log.error("following %s failed: %s", self.notes, way_to(error))
-            self._failed(f"{type(error).__name__}: {error}")
+            self._failed(same(f"{type(error).__name__}: {error}"))
             return False
         remarks = (*mended, *update.remarks)
-        self._state = replace(self._state, error="\n".join(remarks), failing=False, unread=0)
+        self._state = replace(self._state, error=joined(remarks, "\n"), failing=False, unread=0)
         changes = update.added + update.changed + update.removed
         if changes:
             self._state = replace(self._state, changed=time.time(), names=update.names)
         if counts.encoded == counts.passages:
-            self._missing_remark = ""  # another process may have done it
+            self._missing_remark = NOTHING  # another process may have done it
         if first or changes or counts.encoded < counts.passages:
             self._encoding = True
             self._missing.set()
@@ -270,7 +262,7 @@ class Follower:
         """Read what changed, or everything if that was asked for; None when others are at it."""
         rebuild = self._rebuild.is_set()
         if rebuild and not start_over(self.store, self.notes):
-            self._failed(BUSY)
+            self._failed(said("busy"))
             return None
         update = update_notes(
             self.store, self.notes, progress=self._read, wait_seconds=0, stopped=self._stop.is_set
@@ -279,7 +271,7 @@ class Follower:
             self._rebuild.clear()
         return update
 
-    def _failed(self, error: str) -> None:
+    def _failed(self, error: Said) -> None:
         if error != self._state.error:  # tried every RETRY_SECONDS, told once
             log.warning("%s", error)
         self._state = replace(self._state, error=error, failing=True, unread=0)
@@ -304,8 +296,8 @@ class Follower:
             try:
                 encoded, remarks = encode(self.store, stopped=self._no_longer)
                 counts = self.store.counts()
-                self._missing_remark = "\n".join(
-                    remarks if counts.encoded < counts.passages else ()
+                self._missing_remark = joined(
+                    remarks if counts.encoded < counts.passages else (), "\n"
                 )
                 if encoded:
                     self._told(build_report(Update(), counts, encoded, started, remarks))
@@ -319,10 +311,10 @@ class Follower:
                 self.look()
             except NotesError as error:
                 log.warning("%s", error)
-                self._missing_remark = str(error)
+                self._missing_remark = error.said
             except Exception as error:
                 log.error("encoding failed: %s", way_to(error))
-                self._missing_remark = f"{type(error).__name__}: {error}"
+                self._missing_remark = same(f"{type(error).__name__}: {error}")
             finally:
                 self._encoding = self._missing.is_set()
 

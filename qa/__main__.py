@@ -14,47 +14,33 @@ from rich.console import Console
 
 from index.errors import NotesError
 from index.filters import Filter
+from index.messages import said
 from index.terminal import ProgressBars, harmless, messages, print_json, whole_number, writable
 from qa.answer import Answer, answer
-from qa.measuring.questions import read_questions
+from qa.questions import read_questions
 from qa.show import as_json, print_answer
 from qa.stores import fresh_store, searching
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; returns the exit status: 0 answered or refused, 1 a named error."""
-    parser = argparse.ArgumentParser(
-        prog="python -m qa",
-        description="ノートに質問します / ask the notes",
-    )
-    parser.add_argument("question", nargs="?", help="質問 / the question")
-    parser.add_argument(
-        "--batch", metavar="FILE", help="質問のファイル (JSONL) / questions, a line each"
-    )
-    parser.add_argument("--json", action="store_true", help="JSON で出す / print JSON")
-    parser.add_argument(
-        "--explain",
-        action="store_true",
-        help="引用ごとに、どの言葉で見つけたかを示す / show why each line was found",
-    )
-    parser.add_argument("--notes", metavar="DIR", help="ノートのフォルダ (default: seeds/)")
-    parser.add_argument("--store", metavar="DIR", help="索引を置くフォルダ (default: user cache)")
-    parser.add_argument("-k", type=whole_number, default=5, help="示す箇所の数 / passages shown")
-    parser.add_argument(
-        "--in",
-        dest="folder",
-        default="",
-        metavar="DIR",
-        help="このフォルダだけ / only below DIR",
-    )
-    parser.add_argument("--name", default="", help="ファイル名の一部 / part of the name")
-    parser.add_argument(
-        "--tag", action="append", default=[], help="このタグのノートだけ / only notes with this tag"
-    )
-    parser.add_argument(
-        "--since", default="", metavar="DATE", help="この日から (2024-04 など) / from that day"
-    )
-    parser.add_argument("--until", default="", metavar="DATE", help="この日まで / to that day")
+    parser = argparse.ArgumentParser(prog="python -m qa", description=said("qa_does").local)
+    for names, how in (
+        (["question"], {"nargs": "?"}),
+        (["--batch"], {"metavar": "FILE"}),
+        (["--json"], {"action": "store_true"}),
+        (["--explain"], {"action": "store_true"}),
+        (["--notes"], {"metavar": "DIR"}),
+        (["--store"], {"metavar": "DIR"}),
+        (["-k"], {"type": whole_number, "default": 5}),
+        (["--in"], {"dest": "folder", "default": "", "metavar": "DIR"}),
+        (["--name"], {"default": ""}),
+        (["--tag"], {"action": "append", "default": []}),
+        (["--since"], {"default": "", "metavar": "DATE"}),
+        (["--until"], {"default": "", "metavar": "DATE"}),
+    ):
+        help_ = said(f"{names[0].lstrip('-')}_flag").local
+        parser.add_argument(*names, help=help_, **how)
     options = parser.parse_args(argv)
     try:
         within = Filter.of(
@@ -65,9 +51,9 @@ def main(argv: Sequence[str] | None = None) -> int:
             until=options.until,
         )
     except ValueError as error:
-        parser.error(str(error))
+        parser.error(error.args[0].local)
     if (options.question is None) == (options.batch is None):
-        parser.error("質問か --batch のどちらか一つを / give a question or --batch, not both")
+        parser.error(said("one_of_both").local)
     writable(sys.stdout, sys.stderr)
     say = messages()
     try:
@@ -76,13 +62,18 @@ def main(argv: Sequence[str] | None = None) -> int:
         else:
             questions = [{"question": options.question}]
         with ProgressBars(say) as bars:
-            opened = fresh_store(options.notes, options.store, remark=say.print, progress=bars)
+            opened = fresh_store(
+                options.notes,
+                options.store,
+                remark=lambda remark: say.print(remark.local),
+                progress=bars,
+            )
         with opened as store:
             for row in questions:
                 asked = partial(answer, row["question"], k=options.k, within=within)
                 show(row, searching(store, asked, look=False), options)
     except NotesError as error:
-        say.print(str(error), style="red")
+        say.print(error.said.local, style="red")
         return 1
     except KeyboardInterrupt:
         return 130

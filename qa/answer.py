@@ -13,28 +13,25 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from index.filters import Filter
+from index.messages import NOTHING, Said, said
 from index.models.encoder import encoder_failed
 from index.storage.searcher import Searcher
 from index.storage.store import Store
 from index.words.tokens import normalize
-from qa.citations import Citation, at_length, cite
+from qa.choose import choose
+from qa.citations import AnswerSpan, Citation, answer_span, at_length, cite
 from qa.confidence import ANSWERS_FROM, confidence
-from qa.dialogue import asks_on, standalone
 from qa.hit import Hit
-from qa.lines import choose
-from qa.question import MAX_CHARS, clean, read_question
+from qa.rank import best_first
 from qa.reader import reader_failed
-from qa.rerank import best_first
 from qa.retrieve import CANDIDATES, candidates
-from qa.spans import AnswerSpan, answer_span
 from qa.stores import searching
+from qa.understanding.followup import asks_on, standalone
+from qa.understanding.question import MAX_CHARS, clean, read_question
 from qa.why import found_words
 
-NOT_FOUND = "ノートには見つかりませんでした"
-UNREADABLE = (
-    "ノートのファイルを読めないので、答えられません (the files of the notes cannot be read)"
-)
-NOTHING_CLOSE, NO_ANSWER = "nothing_close", "close_but_no_answer"
+NOT_FOUND = said("not_found").ja
+NOTHING_CLOSE, NO_ANSWER = "nothing_close", "close_but_no_answer"  # messages, too
 CLOSE = 0.25  # share of the question's weight that a passage holds, from which it is near
 CLOSE_IN_MEANING = 3.0  # deviations above the usual cosine, likewise
 NAMED = 3  # notes that a notice names
@@ -52,9 +49,15 @@ class Answer:
     citations: tuple[Citation, ...]
     hits: tuple[Hit, ...]
     absent: tuple[str, ...] = ()  # content words of the question that stand in no note
-    notice: str = ""  # what the reader should know besides, such as keywords being used alone
+    notices: tuple[Said, ...] = ()  # what the reader should know besides
     span: AnswerSpan | None = None  # the very words of a quote, where they are sure
     close: bool = True  # of a refusal: whether something is near that might have answered
+    message: Said = NOTHING  # in an answer's place
+
+    @property
+    def notice(self) -> str:
+        """The notices in both languages."""
+        return "; ".join(map(str, self.notices))
 
     @property
     def nearest(self) -> tuple[Hit, ...]:
@@ -99,7 +102,7 @@ def ask(
 def answer(
     question: str,
     index: Searcher,
-    behind: str = "",
+    behind: Said | None = None,
     *,
     history: Sequence[str] = (),
     k: int = 5,
@@ -138,20 +141,20 @@ def answer(
             citations = at_length(citations, index)
         elif not on:
             span = answer_span(topic, hits, lines, citations)
-    notices = [*_lost(lost), behind, *_limits(full, index, hits, within)]
     unread = bool(found) and not hits
+    message = NOTHING if citations else said("files_unreadable" if unread else "not_found")
     return Answer(
         question=full,
-        text="\n".join(f"{citation.quote} [{citation.n}]" for citation in citations)
-        or (UNREADABLE if unread else NOT_FOUND),
+        text="\n".join(f"{cited.quote} [{cited.n}]" for cited in citations) or message.ja,
         found=bool(citations),
         confidence=probability,
         citations=citations,
         hits=tuple(replace(hit, words=found_words(asked, hit.passage.text)) for hit in hits[:k]),
         absent=tuple(word for word in asked.absent if not _shown(word, hits)),
-        notice="; ".join(filter(None, notices)),
+        notices=tuple(filter(None, [*_lost(lost), behind, *_limits(full, index, hits, within)])),
         span=span,
         close=any(map(_close, hits[:NEAREST])),
+        message=message,
     )
 
 
@@ -170,50 +173,34 @@ def _shown(word: str, hits: Sequence[Hit]) -> bool:
     return any(normalize(word) in normalize(hit.passage.text) for hit in hits)
 
 
-def _lost(paths: Iterable[str]) -> list[str]:
+def _lost(paths: Iterable[str]) -> list[Said]:
     """What to say of notes that cannot be quoted as they were indexed."""
-    return [
-        f"{path} は索引のあとで変わったか、今は読めません。`python -m index` で最新にしてください "
-        f"(changed since, or cannot be read now)"
-        for path in sorted(paths)[:NAMED]
-    ]
+    return [said("note_lost", path=path) for path in sorted(paths)[:NAMED]]
 
 
 def _limits(
     question: str, index: Searcher, hits: Sequence[Hit], within: Filter | None
-) -> Iterator[str]:
-    """What limits an answer, in the reader's words."""
+) -> Iterator[Said]:
+    """What limits an answer, for the reader."""
     if len(question) > MAX_CHARS:
-        yield (
-            f"質問が長いので、はじめの {MAX_CHARS:,} 文字で探しました "
-            f"(only the first {MAX_CHARS:,} characters were searched)"
-        )
+        yield said("question_cut", count=MAX_CHARS)
     if within:
         count = len(index.notes_within(within))
-        yield (
-            f"{within} のノート {count:,} 件だけで探しました (only these were searched)"
-            if count
-            else f"{within} に合うノートがありません (no note is like that)"
-        )
+        yield said("searched_within" if count else "none_within", within=within.said, count=count)
     counts = index.counts
     by_words = bool(hits) and all(hit.meaning is None for hit in hits)
     if by_words and encoder_failed():
-        yield "モデルを読めないので、言葉だけで探しました (no model: searched by words only)"
+        yield said("no_model")
     elif counts.encoded < counts.passages:
-        yield f"意味検索の準備中 {counts.encoded:,}/{counts.passages:,} (vectors are being made)"
+        yield said("vectors_being_made", encoded=counts.encoded, passages=counts.passages)
     elif by_words:
-        yield "意味検索の準備がまだなので、言葉だけで探しました (searched by words only)"
+        yield said("by_words_only")
     if hits and reader_failed():
-        yield (
-            "読解モデルを読めないので、言葉と意味の検索だけで答えました "
-            "(the reader cannot be loaded)"
-        )
+        yield said("no_reader")
 
 
 def _nothing_asked(question: str) -> Answer:
-    text = (
-        "探せる言葉がありません。質問を言葉で入れてください (no words to search for)"
-        if question
-        else "質問を入れてください (please type a question)"
+    message = said("no_words" if question else "nothing_asked")
+    return Answer(
+        question, message.ja, found=False, confidence=0.0, citations=(), hits=(), message=message
     )
-    return Answer(question, text, found=False, confidence=0.0, citations=(), hits=())

@@ -1,6 +1,9 @@
 """Quotes and where they stand: the chosen lines, read back from the files as they are now.
 
 A quote is always an exact piece of its file; what cannot be read back is not quoted.
+
+Within a quote some words may be the answer itself, where the reader is sure of them. What asks for
+reasons, ways or lists is answered by whole lines: no few words are the answer then.
 """
 
 from __future__ import annotations
@@ -13,22 +16,32 @@ from itertools import chain
 
 from index.errors import Unreadable
 from index.folder import NoteFile
+from index.messages import Said, joined, said, same
 from index.names import visible
 from index.notes import Note, read_note
 from index.outline import indent, strip_bullet
 from index.passages import MAX_CHARS as PASSAGE_CHARS
 from index.passages import Passage
 from index.storage.searcher import Searcher
+from index.words.tokens import normalize
+from qa.choose import Line
 from qa.hit import Hit
-from qa.lines import Line
-from qa.question import Question
-from qa.ranking import earned_by_meaning
+from qa.rank import earned_by_meaning
+from qa.understanding.kinds import NO_KIND, kind_asked
+from qa.understanding.question import Question
 from qa.why import NO_REASON, Why, why
 
 TITLE = re.compile(
     r"\s*(?:#+\s|\*+\s|[■□◆◇▼▲★☆【]|(?:-{3,}|={3,})\s*$)"
 )  # where another part begins
 AROUND = 3  # lines above and below what answers, where more is asked for
+SURE = 0.5  # probability of the span, from which it is shown; see benchmarks/README.md
+ANSWERS = 0.0  # log odds that its passage answers, likewise
+_WHOLE = re.compile(
+    r"なぜ|何故|どうして|理由|原因|きっかけ|どうやって|どのように|どうすれば|どうやる|やり方|仕方|方法|手順"
+    r"|すべて|全て|全部|一覧|列挙|挙げ|(?:どんな|どのような)(?!名)"
+    r"|\b(?:why|how to|how do|how can|list)\b"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,9 +177,63 @@ def _same_lines(wanted: Sequence[str], lines: Sequence[str]) -> bool:
     return list(wanted) == list(lines)
 
 
-def place(cited: Citation | Passage) -> str:
-    """Where something stands, for people: ファイル › 見出し › 12–14行, and the page of a PDF."""
-    first, last = cited.start_line, cited.end_line
-    page = [f"{cited.page}ページ"] if cited.page else []
-    lines = f"{first}行" if first == last else f"{first}–{last}行"
-    return " › ".join([visible(cited.path), *cited.heading, *page, lines])
+def place(found: Citation | Passage) -> Said:
+    """Where something stands: ファイル › 見出し › 12–14行, and the page of a PDF."""
+    return joined([*map(same, (visible(found.path), *found.heading)), lines_of(found)], " › ")
+
+
+def lines_of(found: Citation | Passage) -> Said:
+    """「12–14行」, and of a document with pages its page."""
+    start, end = found.start_line, found.end_line
+    lines = said("one_line" if start == end else "some_lines", start=start, end=end)
+    return said("lines_on_page", lines=lines, page=found.page) if found.page else lines
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerSpan:
+    """An exact piece of a quote."""
+
+    n: int  # the citation's number
+    start: int  # in characters of its quote
+    end: int
+    text: str
+
+
+def answer_span(
+    question: str, hits: Sequence[Hit], lines: Sequence[Line], citations: Sequence[Citation]
+) -> AnswerSpan | None:
+    """The answering words of a quote; None where the reader is not sure, or whole lines answer.
+
+    Args:
+        question: as it was searched.
+        hits: as they were ranked.
+        lines: which of their lines were chosen.
+        citations: the quotes of these; some may be lost.
+    """
+    found = [(hits[line.hit].finding, line) for line in lines if hits[line.hit].finding is not None]
+    if not found or _WHOLE.search(normalize(question)):
+        return None
+    best = max(finding.answers for finding, _ in found if finding)
+    for finding, line in found:
+        if finding is None or finding.answers < max(best, ANSWERS) or finding.sure < SURE:
+            continue
+        text = hits[line.hit].passage.text
+        start, end = _trimmed(text, finding.start, finding.end)
+        quote = text[line.start : line.end]
+        if not line.start <= start < end <= line.end:
+            continue
+        if "\n" in quote and kind_asked(question) == NO_KIND:
+            return None  # a bullet with those below it: the list is the answer
+        for cited in citations:
+            if cited.quote == quote and cited.path == hits[line.hit].passage.path:
+                at = start - line.start
+                return AnswerSpan(cited.n, at, at + end - start, text[start:end])
+    return None
+
+
+def _trimmed(text: str, start: int, end: int) -> tuple[int, int]:
+    """Without marks and spaces at either end."""
+    inside = text[start:end]
+    left = len(inside) - len(inside.lstrip(" 、。,.:：・\u3000\n"))
+    right = len(inside.rstrip(" 、。,:：\u3000\n"))
+    return (start + left, start + right) if left < right else (start, start)

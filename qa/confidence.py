@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from index.words.tokens import KATAKANA, Word
-from qa.answer_kind import NO_KIND, kind_asked
-from qa.evidence import read
 from qa.fitted import read_fitted
 from qa.hit import Hit
-from qa.question import Question
+from qa.understanding.evidence import read
+from qa.understanding.kinds import NO_KIND, kind_asked
+from qa.understanding.question import Question
 
 BOUND = 8.0  # of the reader's log odds: beyond it no more is known
 LEAST_SHARED = 0.02  # of the question's weight: less is chance
@@ -56,7 +56,7 @@ def confidence(question: Question, hits: Sequence[Hit]) -> float:
     0 also where it has no word in common with a Japanese question: near in meaning alone is seldom
     an answer there, and none that a reader could check.
 
-    hits are as `qa.rerank.best_first` has them.
+    hits are as `qa.rank.best_first` has them.
     """
     if not hits:
         return 0.0

@@ -5,6 +5,10 @@
 It tells how likely a passage answers, and which of its words do. It has no words of its own: what
 it points at stands in the notes. KIKIGAKI_READER=off, or damaged files, leave search to words and
 vectors alone.
+
+What it reads at a time is a window: the question, what stands above a passage, a piece of it.
+
+    <s> question </s></s> title › headings, piece </s>
 """
 
 from __future__ import annotations
@@ -13,13 +17,16 @@ import json
 import logging
 import os
 import threading
+from bisect import bisect_left
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from index.errors import ModelUnavailable
+from index.messages import said
 from index.models.onnx_model import (
     MANIFEST,
     fingerprint,
@@ -29,18 +36,23 @@ from index.models.onnx_model import (
     run_each,
     sha256,
 )
-from index.passages import Passage
+from index.passages import Passage, sentences
 from index.settings import DEFAULT_MODEL, DEFAULT_READER
 from qa.hit import Finding
-from qa.windows import Cutter, Window
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+    from tokenizers import Tokenizer
 
 WINDOW = 144  # tokens; the longest it was trained on, and fewer windows repeat the question
 MAX_SPAN = 32  # tokens: of JaQuAD's answers 99.5 % are no longer
 
 log = logging.getLogger(__name__)
+QUESTION_TOKENS = 48  # 99 of 100 of JaQuAD's questions are no longer
+CONTEXT_TOKENS = 24  # of a longer title and headings, the last: nearest to the passage
+SPECIAL = 4  # tokens between the parts
+SMALLEST = QUESTION_TOKENS + SPECIAL + 12  # window
+LEAST = 1 / 3  # of the room: a window that would end before that is cut within a sentence
 
 
 class Reader:
@@ -69,12 +81,7 @@ class Reader:
             self._session = open_session(folder, {shared["name"]: words})
             self._cutter = Cutter(open_tokenizer(encoder))
         except Exception as error:  # the libraries raise whatever their parts do
-            raise ModelUnavailable(
-                f"読解モデル {folder} を読み込めません（{error}）。言葉と意味の検索だけで答えます。"
-                f"ファイルを入れ直すか、KIKIGAKI_READER=off としてください。\n"
-                f"(The reader cannot be loaded; answers come from search alone. Restore its files, "
-                f"or set KIKIGAKI_READER=off.)"
-            ) from error
+            raise ModelUnavailable(said("reader_unusable", folder=folder, reason=error)) from error
 
     def read(self, question: str, passages: Sequence[Passage]) -> list[Finding | None]:
         """What it makes of each passage; None of one without a letter."""
@@ -164,3 +171,83 @@ def load_reader() -> Reader | None:
 def reader_failed() -> bool:
     """Whether there should be a reader, but it could not be opened in this process."""
     return not switched_off() and _loaded.get(DEFAULT_READER, True) is None
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """Token ids, and which characters of the passage's text the last of them stand for."""
+
+    ids: list[int]
+    spans: list[tuple[int, int]]  # of the piece's tokens, in the text
+
+    @property
+    def first(self) -> int:
+        """Where the piece begins in ids; it ends before the last."""
+        return len(self.ids) - 1 - len(self.spans)
+
+
+class Cutter:
+    """Cuts windows by an encoder's tokenizer."""
+
+    def __init__(self, tokenizer: Tokenizer) -> None:
+        """Take a tokenizer, which must not truncate."""
+        self._tokenizer = tokenizer
+        self._begin: int = tokenizer.encode("").ids[0]
+        self._end: int = tokenizer.encode("").ids[-1]
+
+    def question(self, text: str) -> list[int]:
+        """Token ids of a question, its first QUESTION_TOKENS."""
+        ids: list[int] = self._tokenizer.encode(text, add_special_tokens=False).ids
+        return ids[:QUESTION_TOKENS]
+
+    def cut(self, question: Sequence[int], context: str, text: str, limit: int) -> list[Window]:
+        """The windows of a passage, in order, none of more than limit tokens.
+
+        Args:
+            question: from `question`.
+            context: what stands above the passage, as `index.storage.store.context_of` gives it.
+            text: the passage's.
+            limit: of tokens, all parts counted; at least SMALLEST. What stands above gives way to
+                a question: together they take no more than half, as far as the question allows.
+        """
+        if limit < SMALLEST:
+            raise ValueError(f"limit must be at least {SMALLEST}, not {limit}")
+        encode = self._tokenizer.encode
+        allowed = max(0, min(CONTEXT_TOKENS, limit // 2 - SPECIAL - len(question)))
+        titles = encode(context, add_special_tokens=False).ids
+        above = titles[max(0, len(titles) - allowed) :]
+        encoding = encode(text, add_special_tokens=False)
+        ids, spans = encoding.ids, encoding.offsets
+        before = [self._begin, *question, self._end, self._end, *above]
+        return [
+            Window([*before, *ids[start:end], self._end], spans[start:end])
+            for start, end in _pieces(text, spans, limit - len(before) - 1)
+        ]
+
+
+def _pieces(text: str, spans: Sequence[tuple[int, int]], room: int) -> list[tuple[int, int]]:
+    """Start and end of each piece, in tokens, at most room long.
+
+    The last one begins early enough to be as long as there is room for: more to understand it by.
+    """
+    if len(spans) <= room:
+        return [(0, len(spans))] if spans else []
+    starts = [start for start, _ in spans]
+    cuts = [
+        bisect_left(starts, begin + at)
+        for begin, end in sentences(text)
+        for at in _line_starts(text[begin:end])
+    ]
+    pieces, at = [], 0
+    while len(spans) - at > room:
+        fitting = [cut for cut in cuts if at + room * LEAST < cut <= at + room]
+        end = max(fitting, default=at + room)
+        pieces.append((at, end))
+        at = end
+    earliest = len(spans) - room
+    return [*pieces, (min([cut for cut in cuts if cut >= earliest] + [at]), len(spans))]
+
+
+def _line_starts(sentence: str) -> list[int]:
+    lengths = [len(line) + 1 for line in sentence.split("\n")]
+    return [sum(lengths[:number]) for number in range(len(lengths))]

@@ -15,10 +15,9 @@ from index.storage.keywords import K1
 from index.storage.searcher import Searcher
 from index.storage.store import Store
 from qa.hit import Hit
-from qa.question import Question, read_question
-from qa.ranking import RANKED
-from qa.rerank import best_first
+from qa.rank import RANKED, best_first
 from qa.stores import searching
+from qa.understanding.question import Question, read_question
 
 CANDIDATES = 100  # from each search; the ten best of both already hold 99.3 % on JaQuAD dev
 VECTOR_WEIGHT = 0.12  # best recall@1 on JaQuAD train, flat from 0.10 to 0.12; benchmarks/README.md

@@ -8,18 +8,12 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
+from index.messages import Said, joined, said, same
 from index.terminal import harmless
-from qa.answer import NO_ANSWER, NOTHING_CLOSE, Answer
+from qa.answer import Answer
 from qa.citations import place
 from qa.hit import Hit
 from qa.why import SAME, SIMILAR, Match, Why
-
-REFUSALS = {
-    NOTHING_CLOSE: "近い内容の箇所も見つかりませんでした (nothing close was found either)",
-    NO_ANSWER: "近い箇所はありますが、答えは書かれていないようです (some passages are close, "
-    "but none of them seems to answer)",
-}
-NEAR = "答えではありませんが、いちばん近い箇所 (not an answer, but the nearest)"
 
 
 def as_json(answer: Answer, question: str) -> dict[str, Any]:
@@ -75,17 +69,17 @@ def _why_json(why: Why) -> dict[str, Any]:
     }
 
 
-def reason(why: Why) -> str:
+def reason(why: Why) -> Said:
     """Why a quote was found, for people: 「server → サーバ、対応 · 言葉 81 %、意味 19 %」."""
-    words = "、".join(map(_match, why.matches)) or "同じ言葉なし (no word in common)"
-    return f"{words} · 言葉 (words) {why.by_words:.0%}、意味 (meaning) {why.by_meaning:.0%}"
+    words = joined(map(_match, why.matches), "、", ", ") or said("no_common_word")
+    return said("why_found", words=words, by_words=why.by_words, by_meaning=why.by_meaning)
 
 
-def _match(match: Match) -> str:
+def _match(match: Match) -> Said:
     word = match.word
     if match.how != SAME:
         word += f" {'≈' if match.how == SIMILAR else '→'} {match.found or '…'}"
-    return word + (" (見出し)" if match.in_heading else "")
+    return said("in_heading", word=word) if match.in_heading else same(word)
 
 
 def print_answer(answer: Answer, console: Console, *, explain: bool = False) -> None:
@@ -97,20 +91,20 @@ def print_answer(answer: Answer, console: Console, *, explain: bool = False) -> 
     if answer.found:
         _print_quotes(answer, console, explain=explain)
     else:
-        console.print(Text(answer.text, style="bold"))
+        console.print(Text(answer.message.local, style="bold"))
         if answer.refusal:
-            console.print(Text(REFUSALS[answer.refusal]))
+            console.print(Text(said(answer.refusal).local))
     if answer.absent:
         words = harmless("、".join(answer.absent))
-        console.print(Text(f"ノートにない言葉 (words in no note): {words}"))
+        console.print(Text(f"{said('absent').local}: {words}"))
     if answer.nearest:
-        console.print(Text(f"\n{NEAR}:", style="dim"))
+        console.print(Text(f"\n{said('near').local}:", style="dim"))
     for hit in answer.nearest:
         passage = hit.passage
-        console.print(Text(harmless(f"· {place(passage)}"), style="dim"))
+        console.print(Text(harmless(f"· {place(passage).local}"), style="dim"))
         console.print(Text(harmless(passage.text.strip("\n")), style="dim"))
-    if answer.notice:
-        console.print(Text(harmless(answer.notice), style="yellow"))
+    for notice in answer.notices:
+        console.print(Text(harmless(notice.local), style="yellow"))
 
 
 def _print_quotes(answer: Answer, console: Console, *, explain: bool) -> None:
@@ -121,9 +115,8 @@ def _print_quotes(answer: Answer, console: Console, *, explain: bool) -> None:
         console.print(quote + Text(f" [{citation.n}]", style="bold cyan"))
     console.print()
     for citation in answer.citations:
-        where = place(citation)
-        changed = " (索引のあとで変わったファイル / changed since)" if citation.changed else ""
-        where = harmless(where + changed)
+        changed = f" ({said('changed').local})" if citation.changed else ""
+        where = harmless(place(citation).local + changed)
         console.print(Text(f"[{citation.n}] ", style="cyan") + Text(where, "dim"))
         if explain:
-            console.print(Text(harmless(f"    {reason(citation.why)}"), style="dim"))
+            console.print(Text(harmless(f"    {reason(citation.why).local}"), style="dim"))

@@ -16,6 +16,7 @@ from typing import TypeVar
 from index.build import bring_up_to_date, freshen
 from index.errors import StoreDamaged
 from index.folder import check_folder
+from index.messages import Said
 from index.settings import notes_folder, store_folder
 from index.storage.searcher import Searcher
 from index.storage.store import Store, open_store
@@ -28,9 +29,13 @@ log = logging.getLogger(__name__)
 Found = TypeVar("Found")
 
 
+def _log(remark: Said) -> None:
+    log.warning("%s", remark)
+
+
 def searching(
     store: Store | str | os.PathLike[str] | None,
-    work: Callable[[Searcher, str], Found],
+    work: Callable[[Searcher, Said | None], Found],
     *,
     look: bool = True,
 ) -> Found:
@@ -41,7 +46,7 @@ def searching(
 
     Args:
         store: an open one, which stays open; a folder's; or, for None, the default one.
-        work: is given a searcher, and why it may be behind the notes, empty when it is not.
+        work: is given a searcher, and why it may be behind the notes, None when it is not.
         look: at the folder, which takes 0.1 s for 10,000 notes; false where that was done just now.
     """
     with ExitStack() as closing:
@@ -52,7 +57,7 @@ def searching(
         else:
             opened = closing.enter_context(open_store(store))
         folder = opened.notes_folder
-        behind = freshen(opened) if look else ""
+        behind = freshen(opened) if look else None
         try:
             with opened.searcher() as searcher:
                 return work(searcher, behind)
@@ -62,14 +67,14 @@ def searching(
             log.warning("%s", error)
             current(opened, folder)
         with opened.searcher() as searcher:
-            return work(searcher, "")
+            return work(searcher, None)
 
 
 def fresh_store(
     notes: str | None = None,
     store: str | None = None,
     *,
-    remark: Callable[[str], object] = log.warning,
+    remark: Callable[[Said], object] = _log,
     progress: Progress = silent,
     encode_seconds: float = ENCODE_SECONDS,
 ) -> Store:
@@ -96,7 +101,7 @@ def current(
     store: Store,
     folder: Path,
     *,
-    remark: Callable[[str], object] = log.warning,
+    remark: Callable[[Said], object] = _log,
     progress: Progress = silent,
     encode_seconds: float = ENCODE_SECONDS,
 ) -> None:

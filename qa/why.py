@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from index.words.tokens import Word, as_written
-from qa.evidence import Content, content, evidence
-from qa.question import Question
+from qa.understanding.evidence import Content, content, evidence
+from qa.understanding.question import Question
 
 SLIGHT = re.compile(r"[\u3041-\u309f]{1,2}|[\u30a0-\u30ff]")
 SAME, VARIANT, SIMILAR = "same", "variant", "similar"

@@ -23,7 +23,7 @@ from index.storage.keywords import (
 from index.storage.rows import encoder_text, terms_of
 from index.storage.searcher import Counts, IndexedNote
 from index.words.tokens import Word
-from qa.evidence import one_slip
+from qa.understanding.evidence import one_slip
 
 K1, B = 1.2, 0.75
 

@@ -14,9 +14,9 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 import app
 from index.storage.store import Store
 from qa import Answer
-from qa.desk import Desk, Status
+from ui.desk import Desk, Status
 from ui.routes import routes
-from ui.server import chat_server, listen
+from ui.serving.server import chat_server, listen
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 needs_chromium = pytest.mark.skipif(

@@ -16,8 +16,8 @@ from index.storage.store import Store
 from index.words.tokens import bigrams
 from qa import Answer, Hit
 from qa.answer import answer
-from qa.question import read_question
 from qa.retrieve import search
+from qa.understanding.question import read_question
 
 pytest_plugins = ["chromium"]
 os.environ.setdefault("HF_HUB_OFFLINE", "1")  # no test may look anything up
@@ -77,6 +77,7 @@ def own_settings(
     """No test sees the user's settings or store; only those marked `model` have the reader."""
     for name in [name for name in os.environ if name.startswith("KIKIGAKI_")]:
         monkeypatch.delenv(name)
+    monkeypatch.setenv("LC_ALL", "C.UTF-8")  # a terminal speaks Japanese then
     monkeypatch.setenv("KIKIGAKI_STORE", str(tmp_path_factory.mktemp("default") / "store"))
     if not request.node.get_closest_marker("model"):
         monkeypatch.setenv("KIKIGAKI_READER", "off")
@@ -152,9 +153,9 @@ def make_model(folder: Path, seed: int, prompts: dict[str, str]) -> Path:
     return folder
 
 
-def until(true: Callable[[], object]) -> None:
+def until(true: Callable[[], object], seconds: float = 30) -> None:
     """Wait for something that another thread or process brings about."""
-    for _ in range(600):
+    for _ in range(int(seconds / 0.05)):
         if true():
             return
         time.sleep(0.05)

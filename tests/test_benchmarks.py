@@ -14,7 +14,7 @@ from index import build
 from index.notes import read_notes
 from index.passages import split
 from qa.fitted import FILE
-from qa.measuring.questions import locate, read_questions
+from qa.questions import locate, read_questions
 
 CONTEXTS = [
     "東京の倉庫は2004年に建った。棚は三十段ある。\n管理人は鈴木である。",
@@ -139,4 +139,4 @@ def test_a_plane_is_judged(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -
     rows = capsys.readouterr().out.splitlines()[2:]
     assert [row.split(" | ")[1] for row in rows][:2] == ["in truth", "PCA"]
     trust = float(rows[-1].split(" | ")[3])
-    assert rows[-1].split(" | ")[1] == "index.projection" and 0.5 < trust <= 1
+    assert rows[-1].split(" | ")[1] == "ui.map.projection" and 0.5 < trust <= 1

@@ -153,7 +153,7 @@ def test_a_damaged_store_is_made_again(
         assert retrieve("カレーの作り方", store)[0].meaning is not None
     assert dump(store_folder) == before
     if damage != "delete":
-        assert any("壊れ" in remark for remark in report.remarks)
+        assert any("壊れ" in remark.ja for remark in report.remarks)
         assert list(store_folder.glob("*.damaged-*"))
 
 
@@ -172,7 +172,7 @@ def test_a_store_of_a_former_version_is_set_aside(
     with pytest.raises(StoreMismatch, match="schema: 3"):
         open_store(store_folder)
     report = build(notes, store_folder, encoder=encoder)
-    assert any("前の版" in remark for remark in report.remarks)
+    assert any("前の版" in remark.ja for remark in report.remarks)
     assert len(list(store_folder.glob("*.older-*"))) == 1
     assert not list(store_folder.glob("keywords*")) + list(store_folder.glob("vectors*"))
     assert not build(notes, store_folder, encoder=encoder).remarks
@@ -188,7 +188,7 @@ def test_another_model_encodes_again_and_says_so(notes: Path, store_folder: Path
         assert "言葉だけで探しました" in ask("カレーの作り方は？", store).notice
     report = build(notes, store_folder, encoder=other)
     assert (report.added, report.changed, report.encoded) == (0, 0, report.passages)
-    assert any("former → other" in remark for remark in report.remarks)
+    assert any("former → other" in remark.ja for remark in report.remarks)
     with open_store(store_folder, encoder=other) as store:
         assert top("カレー", store) == "料理.txt"
 
@@ -203,7 +203,7 @@ def test_another_version_reads_again_and_says_so(
         open_store(store_folder)
     encoder.encoded.clear()
     report = build(notes, store_folder, encoder=encoder)
-    assert any("tokenizer" in remark for remark in report.remarks)
+    assert any("tokenizer" in remark.ja for remark in report.remarks)
     assert not encoder.encoded  # the texts are the same, so their vectors serve
     with open_store(store_folder, encoder=encoder) as store:
         assert top("カレー", store) == "料理.txt"
@@ -325,7 +325,7 @@ def test_an_empty_folder_is_said_and_is_no_error(tmp_path: Path, encoder: Bigram
     (tmp_path / "notes").mkdir()
     report = build(tmp_path / "notes", tmp_path / "store", encoder=encoder)
     assert report.passages == 0
-    assert any(".txt" in remark for remark in report.remarks)
+    assert any(".txt" in remark.ja for remark in report.remarks)
     with open_store(tmp_path / "store", encoder=encoder) as store:
         assert retrieve("何か", store) == []
 

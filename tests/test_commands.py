@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -42,17 +43,21 @@ def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]
 
 
 def test_index_then_qa_without_a_network(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     at = ["--store", str(tmp_path / "store")]
     first = run("index", *at)
     assert first.returncode == 0, first.stderr
-    assert "追加 added 1 " in first.stdout
+    assert "追加 1 " in first.stdout
     # In this process where nothing is known to differ: a cold start takes seconds.
+    monkeypatch.setenv("LC_ALL", "en_US.UTF-8")
     assert index_main(at) == 0
     second = capsys.readouterr().out
     assert "unchanged 1 " in second
     assert "encoded 0 " in second
+    assert answer_main(["zzzzの作り方は？", *at]) == 0
+    assert not re.search("[ぁ-ん]", capsys.readouterr().out.split("Not an answer")[0].split(":")[0])
+    monkeypatch.undo()
 
     assert answer_main([EXAMPLE, *at]) == 0
     shown = capsys.readouterr().out
@@ -82,7 +87,7 @@ def test_index_then_qa_without_a_network(
 
     assert index_main(["--status", "--doctor", *at]) == 0
     looked = capsys.readouterr().out
-    assert "notes 1 " in looked
+    assert "ノート 1 " in looked
     assert "✗" not in looked
 
     assert answer_main([EXAMPLE, "--json", "--name", "別の*", *at]) == 0

@@ -172,7 +172,7 @@ def test_without_a_model_words_answer_and_it_is_said(notes, store_folder, tmp_pa
     monkeypatch.setattr("index.models.encoder._loaded", {})
     monkeypatch.setattr("index.models.encoder._failed", {})
     report = build(notes, store_folder)
-    assert any("読み込めません" in remark for remark in report.remarks)
+    assert any("読み込めません" in remark.ja for remark in report.remarks)
     with open_store(store_folder) as store:
         answer = ask("カレーに入れる水は何ml？", store)
     assert "600ml" in answer.text

@@ -17,7 +17,7 @@ from index.errors import StoreMismatch
 from index.filters import Filter
 from index.storage.store import Store
 from index.update import Update, update_notes
-from qa.desk import Desk
+from ui.desk import Desk
 
 
 @pytest.fixture
@@ -132,7 +132,7 @@ def test_what_broke_off_is_said_of_the_index_and_not_of_an_answer(
     model_gate.set()
     wait_until_idle(desk)
     Path(os.fsdecode(os.fsencode(notes) + b"/\xff.md")).write_text("読めない名前")
-    until(lambda: "知らせが途切れた" in desk.status().error)
+    until(lambda: "知らせが途切れた" in desk.status().error.ja)
     assert desk.ask("カレーの作り方は？").notice == ""
 
 
@@ -168,7 +168,7 @@ def test_another_folders_store_is_not_asked(
     with pytest.raises(StoreMismatch, match="別のフォルダ"):
         desk.ask("カレーの作り方は？")
     wait_until_idle(desk)
-    assert "別のフォルダ" in desk.status().error
+    assert "別のフォルダ" in desk.status().error.ja
     desk.close()
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from statistics import mean
 
 import pytest
 from conftest import EXAMPLE, ROOT, BigramEncoder, write_notes
@@ -10,10 +11,9 @@ from benchmarks import dialogues
 from index import build, open_store
 from index.storage.store import Store
 from qa import ask
-from qa.dialogue import asks_on, standalone
-from qa.measuring.measures import mean
-from qa.measuring.questions import read_questions
-from qa.question import clean
+from qa.questions import read_questions
+from qa.understanding.followup import asks_on, standalone
+from qa.understanding.question import clean
 
 CASES = list(read_questions(dialogues.CASES))
 

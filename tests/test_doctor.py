@@ -12,19 +12,20 @@ from conftest import BigramEncoder
 from index import build, open_store
 from index.doctor import examine
 from index.folder import scan
+from index.messages import same
 from index.notes import read_note
 from index.passages import split
 from index.status import status_lines
 from index.storage.store import FILE_NAME
 from index.storage.writing import ReadNote, update
 
-DIFFERENCE = "フォルダとの差 (against the folder)"
-
 
 def faults(store_folder: Path, encoder: BigramEncoder) -> dict[str, str]:
     with open_store(store_folder, encoder=encoder) as store:
         return {
-            found.what: f"{found.said} {found.mend}" for found in examine(store) if not found.well
+            found.what.ja: f"{found.said.ja} {found.mend.ja}"
+            for found in examine(store)
+            if not found.well
         }
 
 
@@ -84,10 +85,8 @@ def test_the_status_names_what_is_there(
     build(notes, store_folder, encoder=encoder)
     (notes / "新しい.txt").write_text("新しい\n", encoding="utf-8")
     with open_store(store_folder, encoder=encoder) as store:
-        shown = dict(status_lines(store))
-    assert "notes 4" in shown["中身 (content)"]
-    assert shown["文字コード (encodings)"] == "utf-8 3, cp932 1"
-    assert (
-        "new 1 · 変わった changed 0 · ない gone 0" in shown["フォルダとの差 (against the folder)"]
-    )
-    assert shown["モデル (model)"] == "bigram"
+        shown = {what.ja: how for what, how in status_lines(store)}
+    assert "notes 4" in shown["中身"].en
+    assert shown["文字コード"] == same("utf-8 3, cp932 1")
+    assert "新しい 1 · 変わった 0 · ない 0" in shown["フォルダとの差"].ja
+    assert shown["モデル"] == same("bigram")

@@ -53,7 +53,7 @@ def test_only_what_is_admitted_is_searched(
         answer = ask("会議の場所は？", store, within=within)
         assert {citation.path for citation in answer.citations} <= expected
         if asked:
-            assert str(within) in answer.notice
+            assert within.said.ja in answer.notice
         assert answer.found == bool(expected & {hit.passage.path for hit in hits})
         assert ("合うノートがありません" in answer.notice) == (not expected)
 

@@ -35,9 +35,9 @@ from index.words.markup import plain
 from index.words.tokens import bigrams, normalize, tokenize
 from qa import ask
 from qa.answer import answer
-from qa.dialogue import standalone
-from qa.offers import question_about
-from qa.question import read_question
+from qa.understanding.followup import standalone
+from qa.understanding.question import read_question
+from ui.desk import question_about
 from ui.export import file_name, markdown
 from ui.html import safe
 from ui.note_page import note_page
@@ -100,8 +100,8 @@ def searched_for() -> Iterator[tuple[str, "re.Pattern[str]"]]:
 
 
 BOUNDED = {  # looked for in what is short by then
-    "qa.question.ENDING": "a question has qa.question.MAX_CHARS at most",
-    "qa.dialogue.COPULA": "a follow-up has qa.dialogue.LONGEST at most",
+    "qa.understanding.question.ENDING": "a question has its module's MAX_CHARS at most",
+    "qa.understanding.followup.COPULA": "a follow-up has its module's LONGEST at most",
 }
 
 

@@ -12,11 +12,11 @@ from playwright.sync_api import Page, expect
 from test_desk import desk, model_gate, wait_until_idle
 
 from index import build, open_store
-from index.projection import nearest, place, project
 from index.storage.store import Store
-from qa.desk import Desk, Status
-from qa.map import Drawing, Mapper
-from ui.map_page import map_page
+from ui.desk import Desk, Status
+from ui.map.mapper import Drawing, Mapper
+from ui.map.page import map_page
+from ui.map.projection import nearest, place, project
 
 __all__ = ["desk", "model_gate"]  # fixtures
 
@@ -162,9 +162,9 @@ def test_the_map_shows_the_answer_and_opens_a_source(page: Page, seeds_chat: str
     expect(page.locator(".card mark")).to_have_count(2)
     cards = page.locator("#chat .card").count()
     quoted = page.locator("#chat .card:has(header b)").count()
-    marked = f"引用 (quoted) {quoted}、ほかに近い箇所 (also near) {cards - quoted}"
+    marked = f"引用 {quoted}、ほかに近い箇所 {cards - quoted}"
     expect(page.locator(f"canvas[aria-label*='{marked}']")).to_have_count(1)
-    expect(page.locator(f"canvas[aria-label*='質問 (question) {EXAMPLE}']")).to_have_count(1)
+    expect(page.locator(f"canvas[aria-label*='質問 {EXAMPLE}']")).to_have_count(1)
 
     canvas.focus()
     page.keyboard.press("ArrowDown")

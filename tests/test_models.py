@@ -15,9 +15,10 @@ from test_map import wait_for
 import index.models.encoder
 from index import build, open_store
 from index.build import BuildReport
+from index.messages import said, same
 from index.status import status_lines
 from index.storage.store import FILE_NAME, Store
-from qa.map import Mapper
+from ui.map.mapper import Mapper
 
 OWNERS, THINGS = (
     "猫犬馬牛鶏猿蛇兎虎羊",
@@ -97,9 +98,9 @@ def test_words_answer_until_the_newest_vectors_are_made(
         assert "言葉だけで探しました" in answered(QUESTION, after).notice
 
         report = begin(many, store_folder, newest)
-        assert any("former → newest" in remark for remark in report.remarks)
+        assert any("former → newest" in remark.ja for remark in report.remarks)
         assert vectors_kept(store_folder) == BATCH
-        assert dict(status_lines(after))["モデル (model)"] == "newest"
+        assert dict(status_lines(after))[said("status_model")] == same("newest")
         assert f"準備中 {BATCH}/{MANY}" in answered(QUESTION, after).notice
         assert asked(before) is None
         assert find(QUESTION, before)[0].passage.path == "犬時計.txt"

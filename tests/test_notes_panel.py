@@ -23,12 +23,12 @@ from test_chat import desk_chat
 
 import app
 import index.folder
-import index.inbox
 import index.models.encoder
+import ui.inbox
 from index import open_store
 from index.folder import scan
-from index.inbox import Kept, NotKept, arriving
-from qa.desk import Desk
+from ui.desk import Desk
+from ui.inbox import Kept, NotKept, arriving
 from ui.routes import routes
 
 __all__ = ["desk_chat"]  # a fixture of the chat's tests
@@ -148,7 +148,7 @@ def test_too_large_empty_or_cut_off_leaves_nothing(
         note.write(b"1")
         assert scan(tmp_path).skipped == ()  # nobody sees it meanwhile
         raise ConnectionError
-    old = tmp_path / index.inbox.BESIDE.format("old")
+    old = tmp_path / ui.inbox.BESIDE.format("old")
     old.write_bytes(b"1")
     os.utime(old, (1, 1))  # of a process that was killed
     keep(tmp_path, "次.md")
@@ -158,7 +158,7 @@ def test_too_large_empty_or_cut_off_leaves_nothing(
 FULL_DISK = """
 import resource, sys
 from pathlib import Path
-from index.inbox import NotKept, arriving
+from ui.inbox import NotKept, arriving
 resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
 try:
     with arriving(Path(sys.argv[1]), "大.md") as note:
@@ -174,7 +174,7 @@ def test_a_full_disk_and_a_folder_that_is_away_are_said(tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-c", FULL_DISK, str(tmp_path)], cwd=ROOT, capture_output=True, check=True
     )
-    assert "空きが足りません (the disk is full)" in done.stdout.decode()
+    assert "空きが足りません" in done.stdout.decode()
     assert names(tmp_path) == set()
     with pytest.raises(NotKept, match="保存できません"):
         keep(tmp_path / "away", "会議.md")
@@ -296,11 +296,11 @@ def test_rebuilding_reads_everything_again_and_goes_on_answering(
 
     notes.rename(notes.with_name("away"))  # what cannot be read again is kept
     desk.rebuild()
-    until(lambda: "ノートのフォルダがありません" in desk.status().error)
+    until(lambda: "ノートのフォルダがありません" in desk.status().error.ja)
     assert desk.status().notes == len(NOTES)
     notes.with_name("away").rename(notes)
     until(lambda: not desk.status().following.busy)
-    assert desk.status().error == ""
+    assert not desk.status().error
 
 
 # ── in the browser ────────────────────────────────────────────────────────────────────────────
@@ -345,7 +345,7 @@ def test_a_dropped_note_is_answered_from(
     bring(page, {"猫.md": "猫は外にいる。", "大.md": "大" * 1_000, "空.md": ""})
     expect(given.locator("a.source")).to_have_text(["猫.md", "猫 (2).md"])
     expect(given).to_contain_text("大.md: 大きすぎます")
-    expect(given).to_contain_text("空.md: 空のファイル")
+    expect(given).to_contain_text("空.md は入れられません: 空のファイル")
     expect(side).to_contain_text("0.001 MB まで")
     bring(page, {"猫.md": "猫は外にいる。"})
     expect(given).to_contain_text("同じ内容がもうありました")
@@ -390,7 +390,7 @@ def test_the_panel_is_kept_current_and_rebuilds(
     page.locator("#status .open-notes").press("Enter")
     listed = page.locator("#skipped li")
     expect(listed).to_have_text(
-        ["空.md: 空のファイル (empty)", "絵.png: 対応していない形式 .png (format not read)"]
+        ["空.md: 空のファイルempty", "絵.png: 対応していない形式 .pngformat not read: .png"]
     )
     summary = page.locator("#skipped summary")
     expect(summary).to_be_focused()

@@ -10,11 +10,10 @@ from index.passages import Passage
 from index.storage.store import Store
 from index.words.tokens import tokenize
 from qa import ask, retrieve
-from qa.answer_kind import kind_asked, offers
 from qa.hit import Hit
-from qa.question import Question
-from qa.question_words import counts_for
-from qa.ranking import earned_by_meaning, rank
+from qa.rank import earned_by_meaning, rank
+from qa.understanding.kinds import kind_asked, offers
+from qa.understanding.question import Question, counts_for
 
 
 def opened(tmp_path: Path, notes: dict[str, str], encoder: BigramEncoder) -> Store:

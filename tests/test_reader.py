@@ -19,10 +19,9 @@ from index.storage.store import Store
 from qa import Answer, ask
 from qa.answer import NO_ANSWER, NOTHING_CLOSE
 from qa.hit import Finding, Hit
-from qa.reader import MAX_SPAN, Reader, best_span, load_reader
-from qa.rerank import weigh
+from qa.rank import weigh
+from qa.reader import MAX_SPAN, SMALLEST, Cutter, Reader, best_span, load_reader
 from qa.show import as_json, print_answer
-from qa.windows import SMALLEST, Cutter
 from ui.render import Turn, answer_html
 
 LONG = "".join(f"第{n}章では{n}種類の蛇口の直し方を順に述べる。" for n in range(60))

@@ -22,11 +22,11 @@ from chromium import Asked, serving
 from conftest import NOTES, ROOT, until, write_notes
 
 import app
-import ui.connection
-import ui.intake
 import ui.routes
+import ui.serving.connection
+import ui.serving.intake
 from index.folder import MAX_BYTES
-from ui.intake import BODIES, QUESTION_BYTES, TALK_BYTES, Intake
+from ui.serving.intake import BODIES, QUESTION_BYTES, TALK_BYTES, Intake
 
 SECRET = "HIMITSUNOSHITSUMON"  # stands in every question here, and may stand in no log
 TALK = {"version": 1, "turns": [{"question": SECRET, "when": 1.0, "stopped": True}]}
@@ -353,8 +353,8 @@ def test_the_longest_question_and_conversation_come_in(chat: str) -> None:
 
 
 def test_who_falls_silent_is_not_waited_for(chat: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ui.intake, "SECONDS", 0.2)
-    monkeypatch.setattr(ui.connection, "SECONDS", 0.2)
+    monkeypatch.setattr(ui.serving.intake, "SECONDS", 0.2)
+    monkeypatch.setattr(ui.serving.connection, "SECONDS", 0.2)
     for method, target in (("POST", "/export"), ("POST", JOIN)):
         begun = head(method, target, f"Content-Type: {JSON}", "Content-Length: 9")
         assert answer(chat, begun, b"abc") == 408

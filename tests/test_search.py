@@ -34,8 +34,8 @@ from index.update import update_notes
 from index.words.tokens import Word
 from qa import Answer
 from qa.answer import answer
-from qa.question import read_question
 from qa.retrieve import VECTOR_WEIGHT, candidates, fuse
+from qa.understanding.question import read_question
 
 QUESTIONS = (
     "サーバーを二台買う費用は？",

@@ -10,8 +10,8 @@ from playwright.sync_api import Page, expect
 
 import index.models.encoder
 from index import build
-from qa.desk import Desk
-from ui.editor import editor_link
+from ui.desk import Desk
+from ui.note_page import editor_link
 from ui.render import Turn
 from ui.turns import earlier
 

@@ -91,7 +91,7 @@ def test_a_name_that_is_no_utf8_stops_nothing_and_is_said(
     notes: Path, store: Store, follower: Follower
 ) -> None:
     Path(os.fsdecode(os.fsencode(notes) + b"/\xff\xfebad.md")).write_text("読めない名前")
-    until(lambda: "知らせが途切れた" in follower.state.broke_off)
+    until(lambda: "知らせが途切れた" in follower.state.broke_off.ja)
     (notes / "猫.txt").write_text("猫はコタツで丸くなる。\n", encoding="utf-8")
     until(lambda: top("猫はどこ？", store) == "猫.txt")
     assert r"\xff\xfebad.md" in [item.path for item in store.skipped()]
@@ -118,7 +118,7 @@ def test_a_thread_that_ends_is_said_and_started_again(
 
     monkeypatch.setattr(f"index.watch.{broken}", panic)
     (notes / "猫.txt").write_text("猫はコタツで丸くなる。\n", encoding="utf-8")
-    until(lambda: "Panic: half way" in follower.state.broke_off)
+    until(lambda: "Panic: half way" in follower.state.broke_off.ja)
     until(lambda: top("猫はどこ？", store) == "猫.txt")
     until(lambda: store.counts().encoded == store.counts().passages)
     until(lambda: not follower.state.busy)
@@ -187,9 +187,9 @@ def test_a_folder_that_is_away_for_a_while_loses_nothing(
     encoder.encoded.clear()
     away = notes.with_name("away")
     notes.rename(away)
-    until(lambda: "フォルダがありません" in follower.state.error)
+    until(lambda: "フォルダがありません" in follower.state.error.ja)
     notes.mkdir()  # the mount point, empty
-    until(lambda: "3 件" in follower.state.error)
+    until(lambda: "3 件" in follower.state.error.ja)
     assert store.counts().notes == 3
     notes.rmdir()
     away.rename(notes)

@@ -22,7 +22,7 @@ from index.models.onnx_encoder import OnnxEncoder
 from index.notes import read_notes
 from index.passages import split
 from index.storage.rows import encoder_text
-from qa.measuring.questions import read_questions
+from qa.questions import read_questions
 from training.log import logged
 
 DEPTH = 10

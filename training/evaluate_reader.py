@@ -17,10 +17,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from sklearn.metrics import roc_auc_score
 
 from index.settings import DEFAULT_MODEL
 from qa.hit import Finding
-from qa.measuring.measures import auroc
 from qa.reader import WINDOW, Reader
 from training.log import logged
 from training.reader_net import open_cutter
@@ -108,7 +108,9 @@ def judge(findings: Sequence[Finding], exams: Sequence[Exam]) -> dict[str, float
         f1.append(shared(given, exam.answer))
     scores: dict[str, float] = {
         "first": float(np.mean(first)),
-        "auroc": auroc(right_odds, wrong_odds),
+        "auroc": float(
+            roc_auc_score([1] * len(right_odds) + [0] * len(wrong_odds), right_odds + wrong_odds)
+        ),
         "EM": float(np.mean(exact)),
         "F1": float(np.mean(f1)),
     }

@@ -30,8 +30,8 @@ from index.passages import Passage, split
 from index.storage.rows import encoder_text
 from index.storage.store import Store, open_store
 from index.update import update_notes
-from qa.question import read_question
 from qa.retrieve import candidates
+from qa.understanding.question import read_question
 from training.log import logged
 from training.typed import as_typed
 

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from index.models.onnx_model import open_tokenizer
 from qa.hit import Finding
-from qa.reader import finding
-from qa.windows import Cutter, Window
+from qa.reader import Cutter, Window, finding
 
 if TYPE_CHECKING:
     import torch

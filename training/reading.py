@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from qa.windows import Cutter, Window
+from qa.reader import Cutter, Window
 from training.pairs import read_rows
 
 TYPED = 0.2  # of the questions: how many are put as people type them

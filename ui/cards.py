@@ -1,40 +1,52 @@
 """A passage as a card: where it stands, how near it is, its text with what was found marked.
 
 Gradio's sanitiser keeps `class`, `id`, `href`, `hidden` and the like, but no `data-*` or `aria-*`
-attribute: what the page's scripts need stands in those.
+attribute: what the page's scripts need stands in those. The card's HTML is templates/cards.html.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Sequence, Set
+from dataclasses import dataclass, replace
 from itertools import groupby
-from urllib.parse import quote
 
+from markupsafe import Markup
+
+from index.messages import Said, joined
 from index.names import visible
 from index.passages import Passage
+from index.storage.searcher import LocalSearcher
 from qa import Citation, Hit
-from qa.citations import place
-from qa.show import reason
-from ui.html import both, safe
-from ui.note_page import note_address
+from qa.citations import lines_of, place
+from qa.retrieve import CANDIDATES, candidates
+from qa.understanding.question import read_question
+from qa.why import found_words
+from ui.html import rendered, safe
+from ui.note_page import note_address, path_in_address
 
 MOST_WORDS = 500  # marked in a passage, which has fewer; a kept conversation may hold any text
-CHANGED = both(
-    "このファイルは索引を作ったあとで変わりました。", "This file has changed since it was indexed."
-)
 
 
-def source(citation: Citation, anchor: str) -> str:
-    """[1], a link to the quote in its note; what it is a link to, for its pane and for copying."""
-    address = _address(citation.path, [citation])
-    return (
-        f'<a class="cite" id="to-{anchor}-{citation.n}" href="{address}" target="_blank">'
-        f'[{citation.n}]</a><span class="place" hidden>{safe(place(citation))}</span>'
-    )
+@dataclass(frozen=True, slots=True)
+class Card:
+    """One passage as its template needs it."""
+
+    near: float  # to what was asked, 0 to 1
+    citations: Sequence[Citation]
+    anchor: str
+    address: str  # of the note, at the quotes
+    steps: tuple[str, ...]  # the note and the headings above
+    lines: Said
+    place: Said
+    changed: bool
+    text: Markup
+    like: str  # address of what is like it
 
 
-def card(hit: Hit, near: float, citations: Sequence[Citation] = (), *, anchor: str = "cite") -> str:
+def card(
+    hit: Hit, near: float, citations: Sequence[Citation] = (), *, anchor: str = "cite"
+) -> Card:
     """One passage, and the numbers of the citations taken from it.
 
     Args:
@@ -44,59 +56,53 @@ def card(hit: Hit, near: float, citations: Sequence[Citation] = (), *, anchor: s
         anchor: the beginning of its numbers' ids, to keep the answers of one chat apart.
     """
     passage = hit.passage
-    numbers = "".join(f'<b id="{anchor}-{cited.n}">[{cited.n}]</b> ' for cited in citations)
-    changed = any(cited.changed for cited in citations)
-    why = "".join(
-        f'<p class="why">[{cited.n}] {safe(reason(cited.why))}</p>' for cited in citations
-    )
-    like = f"/similar/{_name(passage.path)}?line={passage.start_line}"
-    title = f"近さ {near:.0%} (nearness {near:.0%})"
-    return (
-        f'<article class="card" tabindex="-1"><header>'
-        f'<meter min="0" max="1" value="{near:.2f}" title="{title}">{near:.0%}</meter>'
-        f"{numbers}{_where(passage, citations)}"
-        f"</header>{f'<p>{CHANGED}</p>' if changed else ''}"
-        f'<pre lang="ja">{_marked(hit, citations)}</pre>{why}'
-        f'<footer><a class="like" href="{safe(like)}" target="_blank">'
-        f"{both('似た箇所', 'More like this')}</a></footer></article>"
-    )
-
-
-def lines_of(place: Passage | Citation) -> tuple[str, str]:
-    """「12–14行」 and "lines 12–14", and of a document with pages its page."""
-    start, end, page = place.start_line, place.end_line, place.page
-    japanese, english = (
-        (f"{start}行", f"line {start}")
-        if start == end
-        else (f"{start}–{end}行", f"lines {start}–{end}")
-    )
-    return (f"{japanese} {page}ページ", f"{english}, page {page}") if page else (japanese, english)
-
-
-def _where(passage: Passage, citations: Sequence[Citation]) -> str:
-    """「file › heading › 12–14行」, a link to these lines in the whole note."""
     places: list[Passage | Citation] = list(citations) or [passage]
-    steps = (visible(passage.path), *passage.heading)
-    names = (f'<bdi lang="ja">{safe(step)}</bdi>' for step in steps)
-    japanese, english = zip(*dict.fromkeys(map(lines_of, places)), strict=True)
-    lines = both("、".join(japanese), ", ".join(english))
-    return (
-        f'<a class="source" href="{_address(passage.path, places)}"'
-        f' target="_blank" rel="noopener">'
-        f"{' › '.join([*names, f'<span>{lines}</span>'])}</a>"
-        f'<span class="place" hidden>{safe(place(places[0]))}</span>'
+    return Card(
+        near=near,
+        citations=citations,
+        anchor=anchor,
+        address=note_address(passage.path, places),
+        steps=(visible(passage.path), *passage.heading),
+        lines=joined(dict.fromkeys(map(lines_of, places)), "、", ", "),
+        place=place(places[0]),
+        changed=any(cited.changed for cited in citations),
+        text=_marked(hit, citations),
+        like=f"/similar/{path_in_address(passage.path)}?line={passage.start_line}",
     )
 
 
-def _address(path: str, places: Sequence[Passage | Citation]) -> str:
-    return safe(note_address(path, places))
+def similar(
+    path: str, line: int, index: LocalSearcher, k: int = 5
+) -> tuple[Hit, list[tuple[Hit, float]]]:
+    """The passage that begins at a line of a note, and the k most like it with their nearness.
+
+    Nearness is the share of the score that the passage has with itself, 0 to 1. Found by the
+    passage's own text as a question is; not ranked as answers are, for nothing is asked.
+
+    Raises:
+        LookupError: no passage begins there, as when the note has changed meanwhile.
+    """
+    own = next((p for p in index.passages_of(path) if p.start_line == line), None)
+    if own is None:
+        raise LookupError(f"{path}:{line}")
+    asked = read_question(own.text, index)
+    hits = candidates(asked, index, max(k + 1, CANDIDATES))
+    itself = max((hit.score for hit in hits), default=1.0)
+    others = [
+        (replace(hit, words=found_words(asked, hit.passage.text)), hit.score / itself)
+        for hit in hits
+        if hit.passage.text != own.text and hit.score > 0
+    ]
+    return Hit(own, itself, 1.0, None), others[:k]
 
 
-def _name(path: str) -> str:
-    return quote(path, safe="/", errors="replace")
+def similar_page(like: Hit, found: Sequence[tuple[Hit, float]]) -> str:
+    """A heading that names the passage, and a card for each that is like it, nearest first."""
+    cards = [card(hit, near) for hit, near in found]
+    return rendered("similar.html", place=place(like.passage), found=cards)
 
 
-def _marked(hit: Hit, citations: Sequence[Citation]) -> str:
+def _marked(hit: Hit, citations: Sequence[Citation]) -> Markup:
     """The passage's text with the quotes marked, and the words that were searched.
 
     Where quotes overlap, one mark holds them.
@@ -113,7 +119,7 @@ def _marked(hit: Hit, citations: Sequence[Citation]) -> str:
     def bold(part: Sequence[int]) -> str:
         return _wrapped(part, words, "b", lambda at: safe(text[at[0] : at[-1] + 1]))
 
-    return _wrapped(range(len(text)), quoted, "mark", bold)
+    return Markup(_wrapped(range(len(text)), quoted, "mark", bold))
 
 
 def _words(text: str, words: Iterable[str]) -> set[int]:
@@ -131,6 +137,6 @@ def _wrapped(
     """The places in a text as they are shown, runs of chosen ones in an element."""
     parts = []
     for inside, run in groupby(places, chosen.__contains__):
-        shown = show(list(run))
-        parts.append(f"<{tag}>{shown}</{tag}>" if inside else shown)
+        part = show(list(run))
+        parts.append(f"<{tag}>{part}</{tag}>" if inside else part)
     return "".join(parts)

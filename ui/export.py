@@ -10,9 +10,8 @@ import re
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 
-from index.passages import Passage
+from index.messages import said, same
 from qa import Answer, Citation
-from qa.answer import NO_ANSWER, NOT_FOUND, NOTHING_CLOSE
 from qa.citations import place
 from qa.show import reason
 from ui.render import Turn
@@ -27,31 +26,15 @@ _SPACE = r"[^\S\x0b\x1c-\x1f\x85]"
 _EDGE = re.compile(rf"^{_SPACE}+|(?<!{_SPACE}){_SPACE}+$|[\t\n\r]")
 _BREAK = re.compile(r"(?<!\s)\s*[\r\n]\s*")
 _UNSAFE = re.compile(r'[\s<>:"/\\|?*\x00-\x1f\x7f-\x9f.]+')  # in names, on one system or another
-WORDS = {  # Japanese, English
-    "searched": ("探した質問", "Searched for"),
-    "refused": (NOT_FOUND, "Not found in the notes"),
-    NOTHING_CLOSE: ("近い内容の箇所も見つかりませんでした。", "Nothing close was found either."),
-    NO_ANSWER: (
-        "近い箇所はありますが、答えは書かれていないようです。",
-        "Some passages are close, but none of them seems to answer.",
-    ),
-    "absent": ("どのノートにもない言葉", "Words in no note"),
-    "sources": ("出典", "Sources"),
-    "near": ("答えではありませんが、いちばん近い箇所", "Not an answer, but the nearest"),
-    "changed": ("索引のあとで変わったファイル", "changed since it was indexed"),
-    "stopped": ("止めました", "Stopped"),
-    "failed": ("答えを作れませんでした", "No answer could be made"),
-}
 
 
 def markdown(turns: Sequence[Turn], words: str = "ja") -> str:
     """A conversation to keep or to send on; `words` is the language of its labels, ja or en."""
-    said = {key: both[words == "en"] for key, both in WORDS.items()}
     day = f"{_time(turns[0]):%Y-%m-%d}" if turns else ""
     parts = [f"# 聞き書き {day}".rstrip()]
     for turn in turns:
         parts += [f"## {plain(turn.question.strip())}", f"{_time(turn):%Y-%m-%d %H:%M}"]
-        parts += _answer(turn, turn.answer, said) if turn.answer else _none(turn, said)
+        parts += _parts(turn, at=1 if words == "en" else 0)
     return "\n\n".join(parts) + "\n"
 
 
@@ -91,39 +74,43 @@ def _escaped(line: str) -> str:
     return _EDGE.sub(lambda found: "".join(f"&#{ord(sign)};" for sign in found[0]), marked)
 
 
-def _answer(turn: Turn, answer: Answer, said: dict[str, str]) -> Iterator[str]:
+def _parts(turn: Turn, at: int) -> Iterator[str]:
+    """What came of a turn; `at` is the place of its labels' language in a Said."""
+    if turn.answer:
+        yield from _answer(turn, turn.answer, at)
+    elif turn.error:
+        yield f"{said('failed')[at]}: {plain(turn.error)}"
+    else:
+        yield said("stopped")[at]
+
+
+def _answer(turn: Turn, answer: Answer, at: int) -> Iterator[str]:
+    def label(key: str) -> str:
+        return said(key)[at]
+
     if answer.question != turn.question.strip():
-        yield f"{said['searched']}: {plain(answer.question)}"
+        yield f"{label('searched')}: {plain(answer.question)}"
     for cited in answer.citations:
         yield quoted(cited.quote, f" [{cited.n}]")
     if not answer.found:
-        yield said["refused"] if answer.text == NOT_FOUND else plain(answer.text)
+        yield plain((answer.message or same(answer.text))[at])
         if answer.refusal:
-            yield said[answer.refusal]
+            yield label(answer.refusal)
     if answer.absent:
-        yield f"{said['absent']}: {''.join(f'「{plain(word)}」' for word in answer.absent)}"
-    if answer.notice:
-        yield plain(answer.notice)
-    if answer.citations:
-        sources = (
-            f"- [{cited.n}] {_place(cited)}"
-            + (f" ({said['changed']})" if cited.changed else "")
-            + f"\n  {plain(reason(cited.why))}"
-            for cited in answer.citations
-        )
-        yield f"{said['sources']}:\n\n" + "\n".join(sources)
-    elif answer.nearest:
-        near = (f"- {_place(hit.passage)}" for hit in answer.nearest)
-        yield f"{said['near']}:\n\n" + "\n".join(near)
+        yield f"{label('absent')}: {''.join(f'「{plain(word)}」' for word in answer.absent)}"
+    for notice in answer.notices:
+        yield plain(notice[at])
+    near = [f"- {plain(place(hit.passage)[at])}" for hit in answer.nearest]
+    sources = [_source(cited, at) for cited in answer.citations]
+    for key, each in (("sources", sources), ("near", near)):
+        if each:
+            yield f"{label(key)}:\n\n" + "\n".join(each)
 
 
-def _none(turn: Turn, said: dict[str, str]) -> Iterator[str]:
-    """What came of a turn without an answer."""
-    yield f"{said['failed']}: {plain(turn.error)}" if turn.error else said["stopped"]
-
-
-def _place(found: Citation | Passage) -> str:
-    return plain(place(found))
+def _source(cited: Citation, at: int) -> str:
+    changed = f" ({said('changed')[at]})" if cited.changed else ""
+    where, why = plain(place(cited)[at]), plain(reason(cited.why)[at])
+    return f"- [{cited.n}] {where}{changed}\n  {why}"
 
 
 def _time(turn: Turn) -> datetime:

@@ -12,18 +12,19 @@ from typing import Any
 import gradio as gr
 
 from index.filters import Filter
+from index.messages import NOTHING, Said, said
 from index.names import visible
-from ui.faults import handler
+from ui.html import beside
 from ui.render import warning_html
+from ui.serving.faults import handler
 
-NAME = "絞り込み"
-FIRST, LAST = "この日から (since)", "この日まで (until)"
-EVERYWHERE = ("すべて (all)", "")
+FIRST, LAST = said("filter_since"), said("filter_until")
+EVERYWHERE = (beside(said("everywhere")), "")
 NARROW = 150  # pixels of a field before the next one goes to another line: two fit a phone's
 Offered = tuple[Sequence[str], Sequence[str]]  # folders and tags to choose from
 
 
-def read_fields(fields: Sequence[Any]) -> tuple[Filter | None, list[str]]:
+def read_fields(fields: Sequence[Any]) -> tuple[Filter | None, list[Said]]:
     """What the fields ask for, None for all notes; and what is wrong with the dates.
 
     A date that cannot be read makes all of it unusable: with half of it, other notes would be
@@ -38,14 +39,14 @@ def read_fields(fields: Sequence[Any]) -> tuple[Filter | None, list[str]]:
         try:
             Filter.of(**given)
         except ValueError as error:
-            wrong.append(f"{label}: {error}")
+            wrong.append(said("wrong_date", field=label, why=error.args[0]))
     if wrong:
         return None, wrong
     try:
         within = Filter.of(folder=folder, tags=tags, name=name, since=since, until=until)
         return within or None, []
     except ValueError as error:
-        return None, [f"{LAST}: {error}"]
+        return None, [said("wrong_date", field=LAST, why=error.args[0])]
 
 
 class FilterRow:
@@ -56,11 +57,13 @@ class FilterRow:
 
     def __init__(self) -> None:
         with gr.Column(elem_id="filter", scale=0):
-            with gr.Accordion(NAME, open=False) as panel:
+            with gr.Accordion(label("filter"), open=False) as panel:
                 with gr.Row():
-                    folder = gr.Dropdown([EVERYWHERE], label="フォルダ (folder)", min_width=NARROW)
+                    folder = gr.Dropdown(
+                        [EVERYWHERE], label=label("filter_folder"), min_width=NARROW
+                    )
                     tags = gr.Dropdown(
-                        label="タグ (tags)",
+                        label=label("filter_tags"),
                         multiselect=True,
                         visible=False,
                         min_width=NARROW,
@@ -69,19 +72,19 @@ class FilterRow:
                     name, since, until = (
                         gr.Textbox(
                             "",
-                            label=label,
+                            label=label(f"filter_{key}"),
                             placeholder=like,
                             min_width=NARROW,
                             elem_id=f"filter-{key}",
                         )
-                        for key, label, like in (
-                            ("name", "ファイル名 (file name)", "議事録"),
-                            ("since", FIRST, "2024-04"),
-                            ("until", LAST, "2024-04-30"),
+                        for key, like in (
+                            ("name", label("minutes_say")),
+                            ("since", "2024-04"),
+                            ("until", "2024-04-30"),
                         )
                     )
                 warning = gr.Markdown(elem_id="filter-warning", latex_delimiters=[])
-            clear = gr.Button("解除", elem_id="filter-clear", visible=False)
+            clear = gr.Button(label("clear"), elem_id="filter-clear", visible=False)
         self.fields = [folder, tags, name, since, until]
         self.line = [panel, clear, warning]
         self.choices = [folder, tags]
@@ -101,14 +104,14 @@ class FilterRow:
         cleared.then(self._narrowed, self.fields, self.line, queue=False, **quiet)
 
     def told(
-        self, within: Filter | None, wrong: Sequence[str], *, opened: bool = False
+        self, within: Filter | None, wrong: Sequence[Said], *, opened: bool = False
     ) -> list[Any]:
         """The row after its fields were read: what is asked for, or what is wrong."""
-        said = "日付を直してください (check the dates)" if wrong else str(within or "")
-        label = f"{NAME}: {said}" if said else NAME
+        what = said("check_dates") if wrong else within.said if within else NOTHING
+        text = beside(said("filter_said", what=what)) if what else label("filter")
         return [
-            gr.Accordion(label=label, open=True) if opened else gr.Accordion(label=label),
-            gr.Button(visible=bool(said)),
+            gr.Accordion(label=text, open=True) if opened else gr.Accordion(label=text),
+            gr.Button(visible=bool(what)),
             warning_html(wrong),
         ]
 
@@ -134,3 +137,8 @@ class FilterRow:
 
     def _cleared(self) -> list[Any]:
         return ["", "", "", "", [], *self.told(None, [])]
+
+
+def label(key: str) -> str:
+    """A message where Gradio takes plain text only."""
+    return beside(said(key))

@@ -1,66 +1,68 @@
 """One note as a plain page, its lines numbered and the cited ones marked: where citations lead.
 
-No Gradio and no script: the note's text stands in it escaped, and nothing is loaded but note.css.
+No Gradio: the note's text stands in templates/note_page.html escaped. A link in it opens the file
+in the reader's editor, where KIKIGAKI_EDITOR says which.
 """
 
 from __future__ import annotations
 
+import os
 import re
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from html import escape
 from itertools import islice, pairwise
+from pathlib import Path
 from urllib.parse import quote
+
+from markupsafe import Markup
 
 from index.names import visible
 from index.notes import Note
 from index.passages import Passage
 from qa import Citation
-from ui.html import both
+from ui.html import rendered
 
 _Spans = list[tuple[int, int]]
 PLACES = 20  # that one address may mark; a card cites three at most
 PLACE = re.compile(r"(\d{1,9})(?::(\d{1,9}))?(?:-(\d{1,9})(?::(\d{1,9}))?)?")
 PART = 20_000  # lines on one page: Chromium lays them out in 1 to 2 s; 50 MB hold a million lines
-MISSING = """このノートは開けません。索引にないか、いまは読めないファイルです。
-(This note cannot be opened: it is not in the index, or cannot be read now.)
-"""
-# By itself this page shows the first of the two; in the chat's pane, that of the reader's language.
-_CHANGED = both(
-    "このファイルは索引を作ったあとで変わりました。"
-    '<span lang="en">Changed since it was indexed.</span>',
-    "Changed since it was indexed.",
-)
-CHANGED = f'<p class="changed">{_CHANGED}</p>'
-_OPEN = both('エディタで開く <span lang="en">(open in editor)</span>', "Open in editor")
-EDITOR = f'<a class="editor" href="{{}}">{_OPEN}</a>'
-PAGE = """<!doctype html>
-<html lang="ja"><head><meta charset="utf-8">
-<meta name="viewport" content="width=device-width">
-<title>{title} – 聞き書き</title>
-<link rel="stylesheet" href="/ui/colours.css">
-<link rel="stylesheet" href="/ui/lines.css">
-<link rel="stylesheet" href="/ui/note.css"></head>
-<body><header><h1>{title}</h1>
-<p><bdi>{path}</bdi> ・ <span>{length}</span>{about}</p>{changed}{editor}</header>
-<main class="lines" lang="ja" style="--digits: {digits}">{before}{lines}{after}</main></body></html>
-"""
+EDITORS = {
+    "vscode": "vscode://file{path}:{line}",
+    "obsidian": "obsidian://open?path={whole}",
+    "file": "file://{path}",  # most browsers open no such link from a page; it can be copied
+}
+SCRIPT = re.compile(r"(?i)\s*(?:javascript|data|vbscript|https?|blob):")
 
 
-def note_address(path: str, places: Sequence[Passage | Citation]) -> str:
+@dataclass(frozen=True, slots=True)
+class Lines:
+    """Lines of a note that stand on one page of a document, or all of another note's."""
+
+    page: int | None  # of the document, which begins here
+    first: int  # number of the first line
+    html: Markup
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Another part of a long note."""
+
+    part: int
+    line: int  # its first
+
+
+def note_address(path: str, places: Sequence[Passage | Citation] = ()) -> str:
     """Where a note opens at the first of some places in it, with all of them marked."""
-    name = quote(path, safe="/", errors="replace")
-    return f"/note/{name}?at={','.join(map(_span, places))}#L{places[0].start_line}"
+    address = f"/note/{path_in_address(path)}"
+    at = ",".join(map(_span, places))
+    return f"{address}?at={at}#L{places[0].start_line}" if places else address
 
 
-def _span(place: Passage | Citation) -> str:
-    """「12」, 「12-14」, and for a quote with its first and last column, 「12:1-14:20」."""
-    first, last = place.start_line, place.end_line
-    if isinstance(place, Citation):
-        before = 0 if "\n" in place.quote else place.column
-        end = before + len(place.quote.rpartition("\n")[2])
-        return f"{first}:{place.column + 1}-{last}:{end}"
-    return str(first) if first == last else f"{first}-{last}"
+def path_in_address(path: str) -> str:
+    """A note's path as a part of an address."""
+    return quote(path, safe="/", errors="replace")
 
 
 def note_page(note: Note, at: str, part: int, *, changed: bool, editor: str = "") -> str:
@@ -85,56 +87,67 @@ def note_page(note: Note, at: str, part: int, *, changed: bool, editor: str = ""
     end = min(start + PART, len(text))
     begins = {line: page for page, line in enumerate(note.pages, start=1)}  # a blank page has none
     cuts = [start + 1, *(line for line in sorted(begins) if start + 1 < line <= end), end + 1]
-    lists = (
-        f"{_page(begins.get(first))}{_list(text, first, after, cited)}"
-        for first, after in pairwise(cuts)
-    )
-    return PAGE.format(
-        title=escape(visible(note.title)),
-        path=escape(visible(note.path)),
-        length=both(f"{len(text):,}行", f"{len(text):,} lines"),
+    return rendered(
+        "note_page.html",
+        title=visible(note.title),
+        path=visible(note.path),
+        count=len(text),
         digits=len(str(len(text))),
-        changed=CHANGED if changed else "",
-        about="".join(f" ・ <bdi>{escape(said)}</bdi>" for said in _about(note)),
-        editor=EDITOR.format(escape(editor)) if editor else "",
-        before=_turn("‹ {}", part - 1, parts),
-        lines="\n".join(lists),
-        after=_turn("{} ›", part + 1, parts),
+        changed=changed,
+        about=[note.date, " ".join(f"#{tag}" for tag in note.tags)],
+        editor=editor,
+        before=Part(part - 1, start - PART + 1) if part > 1 else None,
+        lists=[
+            Lines(begins.get(first), first, _lines(text, first, after, cited))
+            for first, after in pairwise(cuts)
+        ],
+        after=Part(part + 1, start + PART + 1) if part + 1 in parts else None,
     )
 
 
-def _list(text: Sequence[str], first: int, after: int, cited: Mapping[int, _Spans]) -> str:
-    """The lines from first to before after, numbered as in the note."""
+def editor_link(file: Path, at: str) -> str:
+    """The address that opens a file at the first line of "12-14,20"; empty without the setting.
+
+    KIKIGAKI_EDITOR names one of EDITORS, or is an address with {path} and {line}, and {whole} for
+    a path whose slashes are encoded too. It tells a browser where on this machine the notes are.
+    """
+    chosen = os.environ.get("KIKIGAKI_EDITOR") or ""
+    address = EDITORS.get(chosen, chosen)
+    if ":" not in address or SCRIPT.match(address):
+        return ""
+    line = re.match(r"\d+", at)
+    path = file.as_posix()
+    path = path if path.startswith("/") else f"/{path}"  # C:/notes
+    places = {
+        "path": quote(path),
+        "whole": quote(path, safe=""),
+        "line": line[0] if line else "1",
+    }
+    return re.sub(r"\{(path|whole|line)\}", lambda name: places[name[1]], address)
+
+
+def _span(place: Passage | Citation) -> str:
+    """「12」, 「12-14」, and for a quote with its first and last column, 「12:1-14:20」."""
+    first, last = place.start_line, place.end_line
+    if isinstance(place, Citation):
+        before = 0 if "\n" in place.quote else place.column
+        end = before + len(place.quote.rpartition("\n")[2])
+        return f"{first}:{place.column + 1}-{last}:{end}"
+    return str(first) if first == last else f"{first}-{last}"
+
+
+def _lines(text: Sequence[str], first: int, after: int, cited: Mapping[int, _Spans]) -> Markup:
+    """The lines from first to before after, numbered as in the note; not by a template: a million.
+
+    A line is escaped as HTML needs it: no Markdown comes near it.
+    """
     items = (
         f'<li id="L{number}" class="cited">{_marked(line, cited[number])}</li>'
         if number in cited
         else f'<li id="L{number}">{escape(line)}</li>'
         for number, line in enumerate(text[first - 1 : after - 1], start=first)
     )
-    lines = "\n".join(items)
-    return f'<ol start="{first}">\n{lines}\n</ol>'
-
-
-def _page(number: int | None) -> str:
-    """The rule over a page of a document; a heading, so that one can go from page to page."""
-    return f'<h2 aria-label="{number}ページ">p. {number}</h2>\n' if number else ""
-
-
-def _about(note: Note) -> Iterator[str]:
-    """What the note says of itself besides its title."""
-    if note.date:
-        yield note.date
-    if note.tags:
-        yield " ".join(f"#{tag}" for tag in note.tags)
-
-
-def _turn(label: str, part: int, parts: range) -> str:
-    """A link to another part of a long note; empty when there is no such part."""
-    if part not in parts:
-        return ""
-    first = f"{(part - 1) * PART + 1:,}"
-    lines = both(f"{first}行から", f"from line {first}")
-    return f'<nav><a href="?part={part}">{label.format(lines)}</a></nav>'
+    return Markup("\n".join(items))
 
 
 def _marks(at: str, text: Sequence[str]) -> Mapping[int, _Spans]:

@@ -24,6 +24,7 @@ import re
 from dataclasses import dataclass
 
 from index.errors import Unreadable
+from index.messages import said
 
 DOCUMENTS = frozenset({".html", ".htm", ".docx", ".pdf"})
 MAX_CHARS = 20_000_000  # of text; a hundred thick books, and no document is that
@@ -63,13 +64,11 @@ def extract(content: bytes, suffix: str) -> Document:
         raise
     except Exception as error:  # each library fails in ways of its own on a damaged file
         kind = suffix.removeprefix(".")
-        raise Unreadable(f"壊れた {kind} ファイルです (damaged {kind} file)") from error
+        raise Unreadable(said("damaged_document", kind=kind)) from error
     if len(document.text) > MAX_CHARS:
-        raise Unreadable(
-            f"大きすぎます: {MAX_CHARS // 10_000:,} 万字まで (over {MAX_CHARS:,} characters)"
-        )
+        raise Unreadable(said("too_many_characters", limit=f"{MAX_CHARS // 10_000:,}"))
     if not document.text.strip():
-        raise Unreadable("文字がありません (no text)")
+        raise Unreadable(said("no_text"))
     return document
 
 

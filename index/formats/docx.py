@@ -15,6 +15,7 @@ from lxml import etree
 
 from index.errors import Unreadable
 from index.formats.documents import Document, Lines, day, keywords
+from index.messages import said
 
 MAX_UNPACKED = (
     200_000_000  # bytes of all parts; a note of 50 MB is mostly pictures, which hardly pack
@@ -57,14 +58,12 @@ def read_docx(content: bytes) -> Document:
     """
     if content.startswith(_OLE):
         if _ENCRYPTED in content:
-            raise Unreadable("パスワードで保護されています (protected by a password)")
-        raise Unreadable("古い Word 形式 (.doc) です。.docx で保存してください (an old .doc file)")
+            raise Unreadable(said("password"))
+        raise Unreadable(said("old_word"))
     with zipfile.ZipFile(io.BytesIO(content)) as parts:
         unpacked = sum(part.file_size for part in parts.infolist())  # zipfile holds them to it
     if unpacked > MAX_UNPACKED:
-        raise Unreadable(
-            f"展開すると大きすぎます: {MAX_UNPACKED // 1_000_000} MB まで (too large unpacked)"
-        )
+        raise Unreadable(said("too_large_unpacked", limit=MAX_UNPACKED // 1_000_000))
     document = docx.Document(io.BytesIO(content))
     body = _Body(document)
     body.blocks(document.element.body)

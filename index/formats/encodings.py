@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 
 from index.errors import Unreadable
+from index.messages import said
 from index.words.markup import composed
 
 READABLE_SHARE = 0.9  # of the characters; the seeds note and JaQuAD's texts are all above 0.97
@@ -57,7 +58,7 @@ def decode(content: bytes) -> tuple[str, str]:
         Unreadable: empty, binary, or not whole in any of them.
     """
     if not content:
-        raise Unreadable("空のファイル (empty)")
+        raise Unreadable(said("empty"))
     for mark, encoding in BOMS:
         if content.startswith(mark):
             return _strict(content, encoding), encoding
@@ -100,13 +101,10 @@ def _weight(char: str) -> float:
 
 def _not_utf8(content: bytes, error: UnicodeDecodeError) -> tuple[str, str]:
     if _is_damaged_utf8(content):
-        raise Unreadable(
-            f"文字コードが壊れています: UTF-8 の {error.start} バイト目 "
-            f"(broken UTF-8 at byte {error.start})"
-        ) from error
+        raise Unreadable(said("broken_encoding", encoding="UTF-8", at=error.start)) from error
     found = _cp932_or_euc_jp(content) or _utf16_without_mark(content)
     if not found:
-        raise Unreadable("文字コードが分かりません (unknown encoding, or a binary file)") from error
+        raise Unreadable(said("unknown_encoding")) from error
     return found
 
 
@@ -259,7 +257,7 @@ def _with_holes(content: bytes) -> tuple[str, str]:
     """Text with a few runs of NUL bytes in it; they stay, for a quote is a piece of the file."""
     whole = content.replace(b"\x00", b"")
     runs = len(re.findall(rb"\x00+", content))
-    binary = Unreadable("バイナリファイル (binary)")
+    binary = Unreadable(said("binary"))
     if not whole.strip() or runs > max(2, NUL_RUN_SHARE * len(whole)):
         raise binary
     try:
@@ -280,7 +278,4 @@ def _strict(content: bytes, encoding: str) -> str:
     try:
         return content.decode(encoding)
     except UnicodeDecodeError as error:
-        raise Unreadable(
-            f"文字コードが壊れています: {encoding} の {error.start} バイト目 "
-            f"(broken {encoding} at byte {error.start})"
-        ) from error
+        raise Unreadable(said("broken_encoding", encoding=encoding, at=error.start)) from error

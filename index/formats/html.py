@@ -10,6 +10,7 @@ from lxml import etree
 from index.errors import Unreadable
 from index.formats.documents import Document, Lines, day, is_wide, keywords
 from index.formats.encodings import decode
+from index.messages import said
 
 MAX_LEVEL = 40  # of lists that are drawn further in; as deep as passages look
 
@@ -56,7 +57,7 @@ def read_html(content: bytes) -> Document:
     parser = etree.HTMLParser(encoding="utf-8", huge_tree=True, no_network=True)
     root = etree.fromstring(text.encode(), parser)
     if any(entry.type_name == "ERR_RESOURCE_LIMIT" for entry in parser.error_log):
-        raise Unreadable("入れ子が深すぎます (nested too deeply)")  # the rest would be missing
+        raise Unreadable(said("too_deep"))  # the rest would be missing
     if root is None:
         return Document("", encoding)
     page = _Page()

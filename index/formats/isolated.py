@@ -25,6 +25,7 @@ from typing import IO, Any
 
 from index.errors import Unreadable
 from index.formats.documents import Document, extract
+from index.messages import Said, said
 
 SECONDS = 5.0  # for a small file, which takes hundredths of one
 SECONDS_PER_MB = 5.0  # more for a large one: 1,250 dense pages in 2.2 MB took 9 on 2 busy cores
@@ -40,6 +41,7 @@ sys.path[0] = sys.argv[1]
 index = sys.modules["index"] = types.ModuleType("index")
 index.__path__ = [sys.argv[1] + "/index"]
 from index.formats.isolated import serve
+from index.messages import Said, said
 serve()
 """
 
@@ -79,7 +81,7 @@ class Reader:
                 self._close()
                 raise
         if "reason" in reply:
-            raise Unreadable(reply["reason"])
+            raise Unreadable(Said(*reply["reason"]))
         headings = tuple((line, level) for line, level in reply.pop("headings"))
         pages, tags = tuple(reply.pop("pages")), tuple(reply.pop("tags"))
         return Document(**reply, headings=headings, pages=pages, tags=tags)
@@ -112,9 +114,7 @@ class Reader:
             _exchange(child, b"", START_SECONDS)
         except Unreadable as reason:
             self._close()
-            raise Unreadable(
-                "文書を読むプログラムが起動しません (the reader does not start)", lasting=False
-            ) from reason
+            raise Unreadable(said("reader_does_not_start"), lasting=False) from reason
         except BaseException:
             self._close()
             raise
@@ -166,10 +166,10 @@ def _limit(seconds: float, size: int) -> float:
 def _reply(read: Callable[[bytes, str], Document], content: bytes, suffix: str) -> dict[str, Any]:
     try:
         return asdict(read(content, suffix))
-    except Unreadable as reason:
-        return {"reason": str(reason)}
+    except Unreadable as unreadable:
+        return {"reason": unreadable.reason}
     except MemoryError:
-        return {"reason": "メモリを使いすぎます (needs too much memory)", "ends": True}
+        return {"reason": said("too_much_memory"), "ends": True}
 
 
 def _send(stream: IO[bytes], reply: dict[str, Any]) -> None:
@@ -213,8 +213,8 @@ def _exchange(child: subprocess.Popen[bytes], request: bytes, seconds: float) ->
     if len(length) == LENGTH_BYTES and len(reply) == int.from_bytes(length, "little"):
         return reply
     if late.is_set():
-        raise Unreadable(f"{seconds:.0f} 秒で読み終わりません (took longer than {seconds:.0f} s)")
-    raise Unreadable("読むプログラムが止まりました (the reader crashed)")
+        raise Unreadable(said("too_slow", seconds=seconds))
+    raise Unreadable(said("reader_crashed"))
 
 
 def _end(child: subprocess.Popen[bytes]) -> None:

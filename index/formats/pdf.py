@@ -12,6 +12,7 @@ from pypdfium2 import raw
 
 from index.errors import Unreadable
 from index.formats.documents import Document, day, is_wide, keywords
+from index.messages import said
 
 MIN_FULL_LINE = 40  # columns; on a page of shorter lines, ends of lines are the writer's own
 FULL = 0.85  # of the widest line: Latin letters are narrower than a column, words stay whole
@@ -47,7 +48,7 @@ def read_pdf(content: bytes) -> Document:
         document = pypdfium2.PdfDocument(content)
     except pypdfium2.PdfiumError as error:
         if error.err_code in (raw.FPDF_ERR_PASSWORD, raw.FPDF_ERR_SECURITY):
-            raise Unreadable("パスワードで保護されています (protected by a password)") from error
+            raise Unreadable(said("password")) from error
         raise
     try:
         lines: list[str] = []
@@ -58,9 +59,7 @@ def read_pdf(content: bytes) -> Document:
             pages.append(len(lines) + 1)
             lines += _join(page)
         if not any(lines):
-            raise Unreadable(
-                "文字のない PDF です。スキャンした画像のようです (a scanned PDF without text)"
-            )
+            raise Unreadable(said("scanned"))
         about = document.get_metadata_dict()
         return Document(
             text="".join(line + "\n" for line in lines),

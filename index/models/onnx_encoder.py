@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from index.errors import ModelUnavailable
+from index.messages import said
 from index.models.onnx_model import (
     fingerprint,
     give_back_memory,
@@ -87,9 +88,4 @@ def default_fingerprint(folder: Path) -> str:
 
 def unusable(folder: Path, error: Exception) -> ModelUnavailable:
     """What to tell when the default model's folder cannot be used."""
-    return ModelUnavailable(
-        f"既定のモデル {folder} を読み込めません（{error}）。キーワード検索だけで答えます。"
-        f"ファイルを入れ直すか、KIKIGAKI_MODEL に別のモデルを指定してください。\n"
-        f"(The default model cannot be loaded; answers use keywords only. Restore its files, or "
-        f"set KIKIGAKI_MODEL to another model.)"
-    )
+    return ModelUnavailable(said("model_unusable", folder=folder, reason=error))

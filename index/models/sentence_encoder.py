@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from index.errors import ModelUnavailable
+from index.messages import said
 from index.models.prompts import Prompts
 
 if TYPE_CHECKING:
@@ -88,11 +89,7 @@ def open_model(name: str) -> SentenceTransformer:
                     raise
                 return SentenceTransformer(name)
     except Exception as error:  # the libraries raise whatever their parts do
-        raise ModelUnavailable(
-            f"モデル {name} を読み込めません。キーワード検索だけで答えます。: {error}\n"
-            f"(The model cannot be loaded; KIKIGAKI_MODEL takes a sentence-transformers name or "
-            f"folder. Answers use keywords only.)"
-        ) from error
+        raise ModelUnavailable(said("other_model_unusable", name=name, reason=error)) from error
 
 
 def weights_fingerprint(model: SentenceTransformer, prompts: Prompts) -> str:

@@ -16,6 +16,7 @@ from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 from index.errors import StoreDamaged, StoreError, StoreMissing
+from index.messages import said
 
 SCHEMA = 4  # raise when the tables below change: the store is then built again
 DAMAGED = "store.damaged"  # beside the file: somebody met damage, and it is to be made anew
@@ -257,13 +258,10 @@ def named_errors(path: Path) -> Iterator[None]:
         )
         if sealed or any(sign in reason for sign in DAMAGE):
             raise damaged(path, reason) from error
-        if "locked" in reason:
-            reason = "ほかのプロセスが使っています。終わるのを待って、もう一度実行してください"
+        key = "store_locked" if "locked" in reason else "store_unusable"
         if "full" in reason or "disk I/O" in reason:
-            reason = "ディスクに書けません。空きを作って、もう一度実行してください"
-        raise StoreError(
-            f"索引を使えません: {path}: {reason}\n(The store cannot be used now: {error}.)"
-        ) from error
+            key = "store_unwritable"
+        raise StoreError(said(key, path=path, reason=reason)) from error
     except (sqlite3.ProgrammingError, sqlite3.InterfaceError):
         raise
     except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
@@ -274,11 +272,7 @@ def damaged(path: Path, reason: str) -> StoreDamaged:
     """The error for a file that is not as it was written; whoever updates it next makes it anew."""
     with suppress(OSError):
         path.with_name(DAMAGED).write_text(reason, encoding="utf-8", errors="replace")
-    return StoreDamaged(
-        f"索引のファイルが壊れています: {path}: {reason}\n"
-        f"ノートは無事です。`python -m index` で作り直せます。"
-        f"(The store is damaged, your notes are not; that command builds it again.)"
-    )
+    return StoreDamaged(said("store_damaged", path=path, reason=reason))
 
 
 def is_ours(path: Path) -> bool:
@@ -291,9 +285,7 @@ def is_ours(path: Path) -> bool:
 
 
 def _missing(path: Path) -> StoreMissing:
-    return StoreMissing(
-        f"索引がまだありません: {path.parent}\n(No store yet. Run: python -m index)"
-    )
+    return StoreMissing(said("store_missing", folder=path.parent))
 
 
 def _connect(path: Path) -> sqlite3.Connection:

@@ -15,6 +15,7 @@ from typing import BinaryIO
 from filelock import FileLock
 
 from index.errors import StoreError
+from index.messages import said
 
 OTHERS = 0o077  # the mode bits of group and others
 
@@ -45,11 +46,7 @@ def close_to_others(path: Path) -> bool:
         return False
     path.chmod(path.stat().st_mode & ~OTHERS & 0o777)
     if is_open_to_others(path):
-        raise StoreError(
-            f"ほかの人に読まれない場所ではないので、索引を置けません: {path}\n"
-            f"--store で別の場所を指定してください。"
-            f"(Others can read what lies there; name another place with --store.)"
-        )
+        raise StoreError(said("store_open_to_others", path=path))
     return True
 
 

@@ -24,6 +24,7 @@ from filelock import FileLock
 
 from index.errors import StoreError, StoreMismatch
 from index.folder import NoteFile, Skipped
+from index.messages import said, unpacked
 from index.models.encoder import Encoder, encoder_ready, load_encoder
 from index.notes import READER
 from index.passages import SPLITTER
@@ -234,10 +235,7 @@ class Store:
             StoreMismatch: another version has.
         """
         if difference := self.version_difference():
-            raise StoreMismatch(
-                f"この索引は別の版で作られました: {difference}\n"
-                f"`python -m index` で作り直してください。(Built by another version; run that.)"
-            )
+            raise StoreMismatch(said("store_of_other_version", difference=difference))
 
     def must_be_of(self, notes_folder: Path) -> None:
         """Refuse to go on with a store of another folder.
@@ -275,7 +273,7 @@ class Store:
         """What the last build did not read, and why."""
         with self.database.read() as db:
             rows = db.execute("SELECT path, reason FROM skipped ORDER BY path").fetchall()
-        return [Skipped(*row) for row in rows]
+        return [Skipped(path, unpacked(reason)) for path, reason in rows]
 
     def newest(self, limit: int) -> list[ListedNote]:
         """Up to limit notes, those of the latest day first, and of a day those written last."""
@@ -353,12 +351,7 @@ def versions() -> dict[str, str]:
 
 def of_another_folder(bound: str, notes_folder: Path) -> StoreMismatch:
     """The error for a store that is another folder's than the one at hand."""
-    return StoreMismatch(
-        f"この索引は別のフォルダのものです: {bound}\n"
-        f"今のフォルダ: {notes_folder}\n"
-        f"別の --store を使うか、`python -m index --rebuild` で作り直してください。"
-        f"(The store belongs to other notes; use another --store, or --rebuild.)"
-    )
+    return StoreMismatch(said("store_of_other_folder", bound=bound, folder=notes_folder))
 
 
 def _make_folder(folder: Path) -> bool:
@@ -373,17 +366,11 @@ def _make_folder(folder: Path) -> bool:
             return close_to_others(folder)
         others = folder.exists() and any(entry.suffix != ".lock" for entry in folder.iterdir())
         if others and not is_ours(folder / FILE_NAME):
-            raise StoreError(
-                f"索引を置くフォルダに別のファイルがあります: {folder}\n"
-                f"空のフォルダか新しい名前を --store で指定してください。"
-                f"(That folder holds other files; give --store an empty or new one.)"
-            )
+            raise StoreError(said("store_among_others", folder=folder))
         was_open = make_folder(folder)
         with open_new(folder / MARKER) as stream:
             stream.write(MARKER_TEXT.encode())
         return was_open
     except OSError as error:
-        raise StoreError(
-            f"索引のフォルダを自分だけのものとして作れません: {folder}: {error.strerror}\n"
-            f"(It cannot be made, or cannot be closed to other people.)"
-        ) from error
+        not_made = said("store_not_made", folder=folder, reason=error.strerror)
+        raise StoreError(not_made) from error

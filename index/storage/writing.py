@@ -17,6 +17,7 @@ import numpy as np
 
 from index.errors import StoreError, StoreMismatch
 from index.folder import NoteFile
+from index.messages import said
 from index.models.encoder import Encoder
 from index.notes import Note
 from index.passages import Passage
@@ -53,7 +54,7 @@ class SkippedFile(NamedTuple):
     """A file that is no note; one that was opened need not be tried again before it changes."""
 
     path: str
-    reason: str
+    reason: str  # in both languages, packed
     size: int = 0  # bytes; 0, as the times, of what was not even opened
     mtime_ns: int = 0
     read_ns: int = 0
@@ -198,10 +199,7 @@ def add_vectors(
     """
     with store.database.write() as db:
         if get_meta(db, "encoder") != encoder:
-            raise StoreMismatch(
-                "ほかのプロセスが、この索引を別のモデルで作り直しています。"
-                "(Another process is encoding this store with another model.)"
-            )
+            raise StoreMismatch(said("other_model_at_work"))
         generation = raise_generation(db)
         db.executemany(
             "INSERT OR IGNORE INTO vectors VALUES (?, ?, ?)",
@@ -317,7 +315,4 @@ def refused_writes(folder: Path) -> Iterator[None]:
 
 def write_refused(folder: Path, error: Exception) -> StoreError:
     """The error for a store that cannot be written."""
-    return StoreError(
-        f"索引に書けません: {folder}: {error}\n"
-        f"ディスクの空きを確かめてください。(The store cannot be written; is the disk full?)"
-    )
+    return StoreError(said("write_refused", folder=folder, reason=error))

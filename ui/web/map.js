@@ -2,6 +2,7 @@
 // What it says in words comes from the server (ui/map_page.py); the points come with it as JSON.
 
 import { fetched, show, side } from "/ui/side.js";
+import { say } from "/ui/words.js";
 
 const BUSY_MS = 700, IDLE_MS = 4000; // between two looks at whether the map has changed
 const button = document.getElementById("open-map");
@@ -142,10 +143,10 @@ async function mark() {
   main.querySelector(".marks").classList.toggle("of-question", Boolean(question || hits.size));
   const cited = [...hits.values()].filter(Boolean).length;
   canvas.setAttribute("aria-label", [
-    `ノートの地図 (map): ${points?.x.length ?? 0}か所`,
-    ...(question ? [`質問 (question) ${text}`] : []),
-    ...(hits.size ? [`引用 (quoted) ${cited}`, `ほかに近い箇所 (also near) ${hits.size - cited}`] : []),
-    "矢印で隣へ、Enterで開く (arrows: next point, Enter: open, + − 0: zoom)",
+    say("mapLabel", { count: points?.x.length ?? 0 }),
+    ...(question ? [say("mapLabelQuestion", { question: text })] : []),
+    ...(hits.size ? [say("mapLabelHits", { cited, near: hits.size - cited })] : []),
+    say("mapKeys"),
   ].join("、"));
   draw();
 }
@@ -361,9 +362,10 @@ function under(x, y, reach) {
 }
 
 function place(i) {
-  const lines = points.start[i] === points.end[i] ? `${points.start[i]}行` : `${points.start[i]}–${points.end[i]}行`;
-  const page = points.page[i] ? [`${points.page[i]}ページ`] : [];
-  return [points.shown[points.path[i]], ...points.headings[points.heading[i]], ...page, lines].join(" › ");
+  const [start, end, page] = [points.start[i], points.end[i], points.page[i]];
+  const lines = say(start === end ? "oneLine" : "someLines", { start, end });
+  const there = page ? say("linesOnPage", { lines, page }) : lines;
+  return [points.shown[points.path[i]], ...points.headings[points.heading[i]], there].join(" › ");
 }
 
 function describe(i) {

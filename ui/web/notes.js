@@ -1,5 +1,6 @@
 // The notes panel: how the index stands, rebuilding it, and files dropped into the notes folder.
 
+import { local } from "/ui/words.js";
 import { fetched, show, side } from "/ui/side.js";
 
 const LOOK = 1000; // ms between two looks at how the index stands
@@ -107,7 +108,7 @@ async function put(file, line) {
       kept.push({ path: text, same: answer.status === 200 });
       if (kept.length > SHOWN) kept.shift();
     } else {
-      line.textContent = text;
+      line.textContent = local(text);
     }
     return "";
   } catch {

@@ -1,5 +1,7 @@
 // The pane beside the chat, on a narrow window over it: one view at a time.
 
+import { local, say } from "/ui/words.js";
+
 const frame = await (await fetch("/ui/frame.html")).text();
 document.body.insertAdjacentHTML("beforeend", frame);
 const pane = document.getElementById("side");
@@ -63,9 +65,9 @@ export async function fetched(address) {
     const answer = await fetch(address);
     const text = await answer.text();
     if (answer.ok) return new DOMParser().parseFromString(text, "text/html").body;
-    page.textContent = text;
+    page.textContent = local(text);
   } catch {
-    page.textContent = "サーバーにつながりません (cannot reach the server)";
+    page.textContent = say("unreachable");
   }
   page.className = "notice";
   page.setAttribute("role", "alert");

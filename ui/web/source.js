@@ -1,6 +1,7 @@
 // [1] and the places of cards open the note in the pane, at the quote; hovering [1] shows the quote.
 
 import { fetched, show, side } from "/ui/side.js";
+import { local } from "/ui/words.js";
 
 const LINKS = "a.cite, a.source";
 const tip = document.getElementById("tip");
@@ -13,7 +14,7 @@ async function open(link, from) {
   const editor = page.querySelector("a.editor");
   const body = document.createDocumentFragment();
   body.append(...page.querySelectorAll("header p"), contents(page));
-  const place = link.nextElementSibling?.textContent ?? "";
+  const place = local(link.nextElementSibling?.textContent ?? "");
   marked?.removeAttribute("aria-current");
   marked = link;
   link.setAttribute("aria-current", "true");

@@ -1,53 +1,55 @@
-// The interface's plain words in English: labels and attributes, which cannot hold both languages as
-// HTML does (ui/html.py, both). What is written 「日本語 (English)」 needs no entry here.
+// The interface's plain words in one language: labels and attributes, which cannot hold both as HTML
+// does (ui/html.py). They come as 「日本語⁣English」, parted by an invisible sign.
 
-const ENGLISH = {
-  "送る": "Send", "止める": "Stop", "質問": "Question", "質問を書く": "Write a question",
-  "解除": "Clear", "絞り込み": "Filter", "議事録": "minutes",
-};
-const BESIDE = /^[^()]*[\u3040-\u30ff\u4e00-\u9fff][^()]* \(([^()]+)\)$/;
+const PARTED = "\u2063";
 const NAMES = ["title", "aria-label", "placeholder"];
 // Where Gradio writes our labels. Notes are elsewhere, and are left as they are.
-const LABELS = "#question button, [data-testid=block-info]:not(#talk *), #filter .label-wrap, #filter-clear";
-const shown = new WeakMap(); // of a text or an attribute: the Japanese, and the English put for it
+const LABELS = "#question button, [data-testid=block-info]:not(#talk *), #filter .label-wrap, #filter-clear, [role=option], [role=alert]";
+const shown = new WeakMap(); // of a text or an attribute: both languages, and the one put for them
 
-function english(text) {
-  const [label, ...rest] = text.trim().split(/(?=: )/); // 絞り込み: 仕事/
-  if (ENGLISH[label]) return ENGLISH[label] + rest.join("");
-  const beside = text.trim().match(BESIDE)?.[1];
-  return beside && beside[0].toUpperCase() + beside.slice(1);
+/** The reader's language of a text in both. */
+export function local(text) {
+  const [japanese, english] = text.split(PARTED);
+  return english !== undefined && document.documentElement.dataset.words === "en" ? english : japanese;
 }
 
-function say(node) {
+/** A sentence of the frame (ui/templates/frame.html) with its {names} filled in. */
+export function say(key, facts = {}) {
+  const text = local(document.getElementById("says").dataset[key]);
+  return text.replace(/\{(\w+)\}/g, (_, name) => facts[name]);
+}
+
+function put(node) {
   const text = node.nodeValue; // Gradio may have written anew since
   const before = shown.get(node);
-  const japanese = before && text === before.english ? before.japanese : text;
-  const other = english(japanese);
-  if (!other) return;
-  shown.set(node, { japanese, english: other });
-  const now = document.documentElement.dataset.words === "en" ? other : japanese;
+  const both = before && text === before.put ? before.both : text;
+  if (!both.includes(PARTED)) return;
+  const now = local(both);
+  shown.set(node, { both, put: now });
   if (now !== text) node.nodeValue = now;
 }
 
 function all() {
   for (const name of NAMES) {
-    for (const element of document.querySelectorAll(`[${name}]`)) {
-      if (!element.closest(".md, .lines")) say(element.getAttributeNode(name));
-    }
+    for (const element of document.querySelectorAll(`[${name}]`)) put(element.getAttributeNode(name));
   }
-  for (const meter of document.querySelectorAll(".card meter[title]")) say(meter.getAttributeNode("title"));
+  for (const field of document.querySelectorAll("#filter input")) {
+    if (field.value.includes(PARTED)) field.value = local(field.value);
+  }
   for (const label of document.querySelectorAll(LABELS)) {
     const texts = document.createTreeWalker(label, NodeFilter.SHOW_TEXT);
-    while (texts.nextNode()) say(texts.currentNode);
+    while (texts.nextNode()) put(texts.currentNode);
   }
 }
 
 let waiting = false;
-new MutationObserver(() => {
+function soon() {
   if (waiting) return;
   waiting = true; // a frame's changes at once; an answer makes hundreds
   requestAnimationFrame(() => { waiting = false; all(); });
-}).observe(document, {
+}
+new MutationObserver(soon).observe(document, {
   subtree: true, childList: true, characterData: true, attributeFilter: [...NAMES, "data-words"],
 });
+for (const type of ["change", "click", "focusout"]) addEventListener(type, soon); // of fields' values
 all();

@@ -1,1 +1,0 @@
-"""How often the right lines are found, and refusals are right: what `qa.evaluate` shows."""

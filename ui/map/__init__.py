@@ -1,0 +1,1 @@
+"""The map of the notes: drawn behind, and shown."""

@@ -1,0 +1,1 @@
+"""The chat's web server: who is let in, with how much, and what goes wrong."""
