@@ -114,7 +114,7 @@ def test_no_connection_is_tried_and_no_file_left(tmp_path: Path) -> None:
             assert "[1]" in runs[name].wait()
         store = str(tmp_path / "store")
         runs["build"] = Watched(tmp_path / "build", "-m", "index", "--store", store)
-        assert "added 1" in runs["build"].wait()
+        assert "追加 1" in runs["build"].wait()
         runs["doctor"] = Watched(tmp_path / "doctor", "-m", "index", "--doctor", "--store", store)
         assert "✗" not in runs["doctor"].wait()
     assert {name: run.reached() for name, run in runs.items() if run.reached()} == {}
