@@ -18,12 +18,10 @@ from index.storage.keywords import (
     SLIP_WEIGHT,
     WEAKER_TERMS,
     Terms,
-    may_slip,
 )
 from index.storage.rows import encoder_text, terms_of
 from index.storage.searcher import Counts, IndexedNote
 from index.words.tokens import Word
-from qa.understanding.evidence import one_slip
 
 K1, B = 1.2, 0.75
 
@@ -69,12 +67,13 @@ class BruteForceSearcher:
                 for term, weight in weighted
                 for field, of_field in (("words", 1.0), ("context", CONTEXT_WEIGHT))
             ]
-            if may_slip(word):
+            first = word.terms[0]
+            if first.isascii() and first.isalpha() and len(first) >= 5:
                 worth = SLIP_WEIGHT * self.frequency(word)[1]
                 slipped = [
                     row
                     for row, terms in enumerate(self.terms)
-                    if any(one_slip(word.terms[0], term) for term in terms.words)
+                    if any(one_slip(first, term) for term in terms.words)
                 ]
                 gains.append(dict.fromkeys(slipped, worth))
             for row in scores:
@@ -137,3 +136,12 @@ class BruteForceSearcher:
 
     def _idf(self, frequency: int) -> float:
         return math.log(1 + (len(self.all) - frequency + 0.5) / (frequency + 0.5))
+
+
+def one_slip(one: str, other: str) -> bool:
+    """Whether one letter changed, added, left out or swapped with the next makes them equal."""
+    same = 0
+    while same < min(len(one), len(other)) and one[same] == other[same]:
+        same += 1
+    a, b = one[same:], other[same:]
+    return a[1:] == b[1:] or a[1:] == b or a == b[1:] or (a[1::-1] == b[:2] and a[2:] == b[2:])

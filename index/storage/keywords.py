@@ -292,11 +292,6 @@ def idf(frequency: int, passages: int) -> float:
     return math.log(1 + (passages - frequency + 0.5) / (frequency + 0.5))
 
 
-def may_slip(word: Word) -> bool:
-    """Whether a word one letter away may be meant: a Latin word long enough to stay itself."""
-    return word.terms[0].isascii() and word.terms[0].isalpha() and len(word.terms[0]) >= SLIP_FROM
-
-
 def _gathered(
     ids: NDArray[np.int64],
     lengths: NDArray[np.uint16],
@@ -330,29 +325,39 @@ def _hash(field: int, term: str) -> int:
     return int.from_bytes(digest.digest(), "little")
 
 
-def _alternatives(word: Word) -> list[tuple[int, int, float]]:
+def _alternatives(word: Word) -> tuple[tuple[int, int, float], ...]:
     """(hash, field, weight) of each way in which a passage may hold a word."""
     weighted = [(term, 1.0) for term in word.terms]
     weighted += [(term, WEAKER_TERMS) for term in word.parts + word.sounds]
-    return [
+    return tuple(
         (_hash(field, term), field, weight * of_field)
         for term, weight in weighted
         for field, of_field in ((WORDS, 1.0), (CONTEXT, CONTEXT_WEIGHT))
-    ]
+    )
 
 
 def _slips(word: Word) -> list[int]:
-    """The hashes of a Latin word and of all that are one letter away; none of another word."""
-    if not may_slip(word):
-        return []
+    """The hashes of a Latin word's near spellings; none of another word."""
+    return [_hash(WORDS, term) for term in near_spellings(word)]
+
+
+@lru_cache(maxsize=4_096)
+def near_spellings(word: Word) -> frozenset[str]:
+    """A Latin word and all that are one letter away: changed, added, left out or swapped.
+
+    Empty for a word that is too short to stay itself, or is no Latin one.
+    """
     term = word.terms[0]
+    if not (term.isascii() and term.isalpha() and len(term) >= SLIP_FROM):
+        return frozenset()
     splits = [(term[:at], term[at:]) for at in range(len(term) + 1)]
-    near = {term}
-    near |= {a + b[1:] for a, b in splits if b}
-    near |= {a + b[1] + b[0] + b[2:] for a, b in splits if len(b) > 1}
-    near |= {a + letter + b[1:] for a, b in splits if b for letter in SLIP_LETTERS}
-    near |= {a + letter + b for a, b in splits for letter in SLIP_LETTERS}
-    return [_hash(WORDS, other) for other in sorted(near)]
+    return frozenset(
+        [term]
+        + [a + b[1:] for a, b in splits if b]
+        + [a + b[1] + b[0] + b[2:] for a, b in splits if len(b) > 1]
+        + [a + letter + b[1:] for a, b in splits if b for letter in SLIP_LETTERS]
+        + [a + letter + b for a, b in splits for letter in SLIP_LETTERS]
+    )
 
 
 def _saturation(part: _Part, places: slice, field: int) -> NDArray[np.float64]:

@@ -19,7 +19,7 @@ from index.filters import Filter
 from index.models.encoder import Encoder
 from index.passages import Passage
 from index.storage.database import damaged, get_meta
-from index.storage.keywords import KeywordIndex, Segment, from_blobs
+from index.storage.keywords import KeywordIndex, Segment, from_blobs, idf
 from index.storage.vectors import VectorIndex
 from index.words.tokens import Word
 
@@ -160,7 +160,8 @@ class LocalSearcher:
         return self._loaded.vectors.encoder
 
     def frequency(self, word: Word) -> tuple[int, float]:  # noqa: D102
-        return self._loaded.keywords.frequency(word), self._loaded.keywords.idf(word)
+        count = self._loaded.keywords.frequency(word)
+        return count, idf(count, self._loaded.keywords.passages)
 
     def keywords(  # noqa: D102
         self, words: Sequence[Word], pairs: Sequence[str], k: int, within: Filter | None = None

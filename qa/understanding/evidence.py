@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from index.passages import Passage, sentences
-from index.storage.keywords import may_slip
+from index.storage.keywords import near_spellings
 from index.words.tokens import Word, bigrams, fold_katakana, normalize, tokenize
 from qa.understanding.question import Question
 
@@ -116,7 +116,7 @@ def evidence(word: Word, text: Content) -> float:
     pairs = _pairs(word.surface)
     in_pairs = len(pairs & text.pairs) / max(len(pairs), 1)
     nearly = in_pairs if in_pairs >= FEWEST_PAIRS else 0.0
-    if may_slip(word) and any(one_slip(word.terms[0], term) for term in text.terms):
+    if not near_spellings(word).isdisjoint(text.terms):
         nearly = 1.0
     return max(PART_EVIDENCE * in_parts, SOUND_EVIDENCE * heard, NEARLY_EVIDENCE * nearly)
 
@@ -124,14 +124,3 @@ def evidence(word: Word, text: Content) -> float:
 @lru_cache(maxsize=4_096)
 def _pairs(surface: str) -> Set[str]:
     return frozenset(bigrams(surface))
-
-
-def one_slip(one: str, other: str) -> bool:
-    """Whether one letter changed, added, left out or swapped with the next makes them equal."""
-    if abs(len(one) - len(other)) > 1:
-        return False
-    same = 0
-    while same < min(len(one), len(other)) and one[same] == other[same]:
-        same += 1
-    a, b = one[same:], other[same:]
-    return a[1:] == b[1:] or a[1:] == b or a == b[1:] or (a[1::-1] == b[:2] and a[2:] == b[2:])
