@@ -19,7 +19,7 @@ import traceback
 
 from index.messages import Said, same
 
-FRAMES = 8  # of the way to a fault; those nearest to it come first
+FRAMES = 8  # So many calls on the way to a fault are told, the nearest first.
 
 
 class NotesError(Exception):

@@ -229,7 +229,7 @@ def _patterns(lines: list[str]) -> tuple[GitIgnoreSpec, list[str]]:
         return True
 
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of patterns that a later Python may read otherwise
+        warnings.simplefilter("ignore")  # A later Python may read some patterns otherwise.
         try:
             return compiled(lines), []
         except Exception:
@@ -247,7 +247,7 @@ def _walk(
     """
     left_out = str(leave_out)
     # not by recursion: folders may be nested deeper than Python calls
-    folders: list[tuple[str, _Ignored | None]] = [("", None)]  # with a slash at the end
+    folders: list[tuple[str, _Ignored | None]] = [("", None)]  # Their paths end with a slash.
     while folders:
         below, ignored = folders.pop()
         try:

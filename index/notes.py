@@ -36,13 +36,13 @@ class Note:
     title: str  # what it calls itself, else its file's name
     text: str
     encoding: str
-    sha256: str  # of the file's bytes
+    sha256: str  # SHA-256 of the file's bytes.
     tags: tuple[str, ...] = ()  # without their #
     aliases: tuple[str, ...] = ()  # other names it gives itself
     date: str = ""  # yyyy-mm-dd, as the note or its file's name says; empty when neither does
     # Of an extracted document, its headings as (line from 1, level from 1); None: marks show them.
     headings: tuple[tuple[int, int], ...] | None = None
-    pages: tuple[int, ...] = ()  # of a PDF, the first line of each page, from 1
+    pages: tuple[int, ...] = ()  # The first line of each page of a PDF, from 1.
 
     @property
     def lines(self) -> list[str]:

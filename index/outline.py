@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 MAX_DEPTH = 40  # bullets or headings below one another; what is deeper becomes a neighbour
-COLUMNS = {"\t": 4, "　": 2}  # of a sign in an indent; any other has one
+COLUMNS = {"\t": 4, "　": 2}  # An indent's sign is so many columns wide; any other is one.
 BULLET = re.compile(r"[•・‣◦●○▪▫∙⁃]\s*|[-*+–]\s+|(?:\d{1,3}[.)．]|[(（]\d{1,3}[)）])\s+|[①-⑳]\s*")
 
 

@@ -31,7 +31,7 @@ SPLITTER = 2  # raise when a change here cuts differently: every store is then c
 MAX_LINES = 12  # what fits one glance; the question files hold a hit to the same size
 MAX_CHARS = 600  # about 400 of the encoder's 512 tokens (0.66 a character over JaQuAD's texts)
 MAX_HEADING_CHARS = 80  # a plain line longer than this is a sentence rather than a title
-MAX_RECORD_LINES = 50  # of a CSV; a quote that stays open longer was never meant to open one
+MAX_RECORD_LINES = 50  # A quote in a CSV that stays open longer was never meant to open.
 
 _MARKDOWN_HEADING = re.compile(r"(#{1,6})\s+(\S.*)")
 _UNDERLINE = re.compile(r"(=+|-{3,}|＝+|─{3,}|━{3,})\s*$")
@@ -39,7 +39,7 @@ _SIGN_HEADING = re.compile(r"[■□◆◇▼▲★☆【]")
 _TABLE_ROW = re.compile(r"\|.*\|\s*$")
 _TABLE_RULE = re.compile(r"\|(?=.*-)[\s:|+-]+$")  # below the names of a table's columns
 _CELL_WALL = re.compile(r"(?<!\\)\|")
-_COLUMN_NAMES = re.compile(  # of a CSV; short and no numbers, so no 1,000円
+_COLUMN_NAMES = re.compile(  # A CSV's names are short and no numbers: not 1,000円.
     r'(?:"?[^\W\d][^\n,;\t"。]{0,19}"?(?:[,;\t]|$)){2,}'
 )
 _NUMBER = re.compile(r"[-+±¥$€]?[0-9][0-9,./:％%-]*|")
@@ -64,7 +64,7 @@ class Passage:
     heading: tuple[str, ...]  # titles and parent bullets above it, outermost first
     text: str  # the note's own characters, from the first line's first to the last line's last
     start: int  # where in the note's text it begins, in characters
-    page: int | None = None  # of a PDF: the page it begins on, from 1
+    page: int | None = None  # The page of a PDF that it begins on, from 1.
 
 
 def split(note: Note) -> list[Passage]:
@@ -302,7 +302,9 @@ class _OrgSplitter(_Splitter):
     def __init__(self, note: Note) -> None:
         super().__init__(note)
         self.headlines = [at for at, line in enumerate(self.lines) if self._marked_heading(line)]
-        self.places: dict[str, list[int]] = defaultdict(list)  # of what closes a block or drawer
+        self.places: dict[str, list[int]] = defaultdict(
+            list
+        )  # Lines by the marker that closes a block or drawer.
         for at, line in enumerate(self.lines):
             if line.content[:6].lower() in ("#+end_", ":end:"):
                 self.places[line.content.lower()].append(at)
@@ -333,7 +335,7 @@ class _DocumentSplitter(_Splitter):
 
     def __init__(self, note: Note, levels: dict[int, int]) -> None:
         super().__init__(note)
-        self.levels = levels  # by line
+        self.levels = levels  # The level of each line's heading.
 
     def _opening(self) -> int:
         return 0

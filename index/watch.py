@@ -38,7 +38,7 @@ QUIET_MS = 50  # an editor saves in several steps; after this long without one, 
 LONGEST_MS = 400  # a folder that never rests is looked at all the same
 TICK_MS = 500  # how often to see whether to stop, and whether the folder is still the same one
 SWEEP_SECONDS = 30.0  # between two listings that nothing called for; one takes 0.1 s for 10,000
-SAID_SECONDS = 60.0  # for which what broke off and was started again is still shown
+SAID_SECONDS = 60.0  # What broke off and was started again is shown for so long.
 RETRY_SECONDS = 2.0  # after a folder that is away or another process at work
 
 log = logging.getLogger(__name__)

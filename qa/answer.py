@@ -42,7 +42,7 @@ NEAREST = 3  # passages shown beside a refusal: enough to see that the right one
 class Answer:
     """What the notes say to a question."""
 
-    question: str  # as searched: a follow-up stands on its own here
+    question: str  # This is what was searched: a follow-up stands on its own here.
     text: str
     found: bool
     confidence: float  # probability that the citations answer, 0 to 1
@@ -51,8 +51,8 @@ class Answer:
     absent: tuple[str, ...] = ()  # content words of the question that stand in no note
     notices: tuple[Said, ...] = ()  # what the reader should know besides
     span: AnswerSpan | None = None  # the very words of a quote, where they are sure
-    close: bool = True  # of a refusal: whether something is near that might have answered
-    message: Said = NOTHING  # in an answer's place
+    close: bool = True  # Beside a refusal: whether something near might have answered.
+    message: Said = NOTHING  # This stands in an answer's place.
 
     @property
     def notice(self) -> str:

@@ -21,9 +21,9 @@ MAX_CITATIONS = 3  # an answer is read at a glance
 LONG_LINE = 160  # characters; of a longer line only the sentences that answer are quoted
 NEW_EVIDENCE = 0.2  # share of the question's weight that a further line must add to be quoted
 NEAR_BEST = 3.0  # below the best hit's score; a weaker hit adds no line
-LINE_WEIGHT = 3.0  # of what a line itself holds, against its passage's score
-FINDING_WEIGHT = 3.0  # of the reader's pointing into a line, where it is sure and answers
-SAYS_AS_MUCH = 0.75  # of what was said already, for a line that is to be said besides
+LINE_WEIGHT = 3.0  # What a line itself holds counts so much against its passage's score.
+FINDING_WEIGHT = 3.0  # The reader's pointing into a line, where it is sure and answers.
+SAYS_AS_MUCH = 0.75  # 他には？: a further line holds this share of what the first answer held.
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ class Line:
     start: int  # offsets in the passage's text
     end: int
     heading: tuple[str, ...]  # titles and bullets above it, outermost first
-    evidence: tuple[float, ...]  # of each of the question's words in the line itself
+    evidence: tuple[float, ...]  # How surely the line itself holds each of the question's words.
     context: tuple[float, ...]  # the same in what stands above it
 
 

@@ -55,7 +55,7 @@ class Citation:
     heading: tuple[str, ...]
     quote: str
     changed: bool = False  # the file has changed since it was indexed; lines are as they are now
-    page: int | None = None  # of a PDF, from 1
+    page: int | None = None  # The page of a PDF, from 1.
     why: Why = NO_REASON
     column: int = 0  # characters of start_line that stand before the quote
 
@@ -194,7 +194,7 @@ class AnswerSpan:
     """An exact piece of a quote."""
 
     n: int  # the citation's number
-    start: int  # in characters of its quote
+    start: int  # Offsets are in characters of its quote.
     end: int
     text: str
 

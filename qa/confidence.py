@@ -13,8 +13,8 @@ from qa.understanding.evidence import read
 from qa.understanding.kinds import NO_KIND, kind_asked
 from qa.understanding.question import Question
 
-BOUND = 8.0  # of the reader's log odds: beyond it no more is known
-LEAST_SHARED = 0.02  # of the question's weight: less is chance
+BOUND = 8.0  # Log odds of the reader's beyond this tell no more.
+LEAST_SHARED = 0.02  # A smaller share of the question's weight is chance.
 # Below it the notes are said not to answer: about 5 % of JaQuAD train's answerable questions fall
 # below it where notes are bullets (benchmarks/README.md).
 ANSWERS_FROM = 0.1
@@ -23,7 +23,7 @@ ANSWERS_FROM = 0.1
 class Grounds(NamedTuple):
     """What confidence is judged by."""
 
-    sentences: float  # as the best hit is ranked by
+    sentences: float  # The best hit's sign of that name.
     triples: float  # likewise
     lead: float  # how far its score stands above the second's
     meaning: float  # the nearest passage's cosine, in deviations above the usual one; 0 without any

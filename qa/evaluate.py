@@ -53,7 +53,7 @@ class Outcome:
     category: str
     question: str
     wanted: tuple[Place, ...]
-    ranks: tuple[int | None, ...]  # of each wanted place: first hit that covers it, from 1
+    ranks: tuple[int | None, ...]  # The first hit, from 1, that covers each wanted place.
     cited: float  # share of the wanted places that the citations cover
     found: bool
     confidence: float

@@ -24,7 +24,7 @@ class Finding:
     """What the reader makes of a passage for a question."""
 
     answers: float  # log odds that it answers, of the window that answers best
-    start: int  # of the likeliest answer, in characters of the passage's text
+    start: int  # Where the likeliest answer begins, in characters of the passage.
     end: int
     sure: float  # probability of that start and end, if the passage answers
 
@@ -37,6 +37,6 @@ class Hit:
     score: float
     keyword: float  # share of the score that the question's words could reach, 0 to 1
     meaning: float | None  # deviations above this folder's usual cosine; None without vectors
-    signs: Signs | None = None  # of a hit that was ranked
-    words: tuple[str, ...] = ()  # of its text, as written there, that a question's words found
-    finding: Finding | None = None  # of a hit that was read
+    signs: Signs | None = None  # Only a hit that was ranked has them.
+    words: tuple[str, ...] = ()  # What the question's words found in its text.
+    finding: Finding | None = None  # Only a hit that was read has one.

@@ -49,10 +49,10 @@ MAX_SPAN = 32  # tokens: of JaQuAD's answers 99.5 % are no longer
 
 log = logging.getLogger(__name__)
 QUESTION_TOKENS = 48  # 99 of 100 of JaQuAD's questions are no longer
-CONTEXT_TOKENS = 24  # of a longer title and headings, the last: nearest to the passage
+CONTEXT_TOKENS = 24  # Of longer headings the last tokens stay: they are nearest.
 SPECIAL = 4  # tokens between the parts
 SMALLEST = QUESTION_TOKENS + SPECIAL + 12  # window
-LEAST = 1 / 3  # of the room: a window that would end before that is cut within a sentence
+LEAST = 1 / 3  # A window that would end sooner is cut within a sentence.
 
 
 class Reader:
@@ -178,7 +178,7 @@ class Window:
     """Token ids, and which characters of the passage's text the last of them stand for."""
 
     ids: list[int]
-    spans: list[tuple[int, int]]  # of the piece's tokens, in the text
+    spans: list[tuple[int, int]]  # Where each token of the piece stands in the text.
 
     @property
     def first(self) -> int:

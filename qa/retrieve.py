@@ -19,7 +19,7 @@ from qa.rank import RANKED, best_first
 from qa.stores import searching
 from qa.understanding.question import Question, read_question
 
-CANDIDATES = 100  # from each search; the ten best of both already hold 99.3 % on JaQuAD dev
+CANDIDATES = 100  # Each search gives so many; on JaQuAD dev the ten best of both hold 99.3 %.
 VECTOR_WEIGHT = 0.12  # best recall@1 on JaQuAD train, flat from 0.10 to 0.12; benchmarks/README.md
 
 log = logging.getLogger(__name__)

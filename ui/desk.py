@@ -81,7 +81,10 @@ class Desk:
         self._follower = Follower(notes, self.store)
         self.notes = self._follower.notes
         self._lock = threading.Lock()
-        self._examples: tuple[int, list[str]] = (0, [])  # of which generation
+        self._examples: tuple[int, list[str]] = (
+            0,
+            [],
+        )  # The generation they are of, and the questions.
         self._filters: tuple[int, tuple[list[str], list[str]]] = (0, ([], []))
         self._questions = 0  # that are being answered
         self._unasked = threading.Event()  # none is

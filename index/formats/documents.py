@@ -27,7 +27,7 @@ from index.errors import Unreadable
 from index.messages import said
 
 DOCUMENTS = frozenset({".html", ".htm", ".docx", ".pdf"})
-MAX_CHARS = 20_000_000  # of text; a hundred thick books, and no document is that
+MAX_CHARS = 20_000_000  # This is a hundred thick books, and no document is that.
 
 _DATE = re.compile(r"(\d{4})[-/.年]?(\d{1,2})[-/.月]?(\d{1,2})")
 
@@ -39,7 +39,7 @@ class Document:
     text: str
     encoding: str  # "utf-8", … for HTML; else "docx", "pdf"
     headings: tuple[tuple[int, int], ...] = ()  # (line, level from 1 outermost)
-    pages: tuple[int, ...] = ()  # of a PDF: the line each page begins at
+    pages: tuple[int, ...] = ()  # The line at which each page of a PDF begins.
     title: str = ""  # what the document calls itself, which need not be in the text
     tags: tuple[str, ...] = ()
     date: str = ""  # yyyy-mm-dd, where the document says when it was written
@@ -92,7 +92,7 @@ class Lines:
     def __init__(self) -> None:
         self.lines: list[str] = []
         self.headings: list[tuple[int, int]] = []
-        self.kind: object = None  # of the last block
+        self.kind: object = None  # The kind of the last block.
 
     def add(self, lines: list[str], kind: object = None) -> None:
         """Append a block; blocks of one kind, such as a list's items, have no blank line between.

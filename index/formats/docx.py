@@ -21,10 +21,10 @@ MAX_UNPACKED = (
     200_000_000  # bytes of all parts; a note of 50 MB is mostly pictures, which hardly pack
 )
 BODY_TEXT = 9  # the outline level of what is no heading
-MAX_LEVEL = 8  # of a list in Word, from 0
+MAX_LEVEL = 8  # Word's lists go no deeper; levels count from 0.
 MAX_BASED_ON = 20  # styles below one another
 
-_Element: TypeAlias = Any  # of lxml, which ships no types
+_Element: TypeAlias = Any  # This is lxml's element; lxml ships no types.
 
 _TITLES = frozenset({"Title", "表題"})  # Word keeps the names of built-in styles in English
 _LIST_STYLE = re.compile(r"List (?:Bullet|Number) ([2-5])")

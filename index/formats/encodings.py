@@ -16,11 +16,11 @@ from index.errors import Unreadable
 from index.messages import said
 from index.words.markup import composed
 
-READABLE_SHARE = 0.9  # of the characters; the seeds note and JaQuAD's texts are all above 0.97
-JAPANESE_SHARE = 0.7  # of the characters beyond ASCII; 墨壺, one common and one rare, has 0.75
+READABLE_SHARE = 0.9  # The seeds note and JaQuAD's texts all have more than 0.97.
+JAPANESE_SHARE = 0.7  # Beyond ASCII; 墨壺, one common and one rare, has 0.75.
 RARE_KANJI = 0.5  # what a kanji beyond JIS level 1 counts for, against 1 for a common character
-UTF16_SHARE = 0.85  # of all characters; real text is above 0.9
-CONTROL_SHARE = 0.02  # of the characters; text has hardly any, a short binary many
+UTF16_SHARE = 0.85  # Real text has more than 0.9.
+CONTROL_SHARE = 0.02  # Text has hardly any, a short binary many.
 NUL_RUN_SHARE = 0.01  # runs of NUL per character; more are the fields of a binary format
 HALF_WIDTH_WORDS = 6  # half-width kana that outweigh their reading as kanji; fewer do not
 BOMS = (

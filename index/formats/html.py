@@ -12,7 +12,7 @@ from index.formats.documents import Document, Lines, day, is_wide, keywords
 from index.formats.encodings import decode
 from index.messages import said
 
-MAX_LEVEL = 40  # of lists that are drawn further in; as deep as passages look
+MAX_LEVEL = 40  # Lists are drawn no further in: passages look no deeper.
 
 _UNSEEN = frozenset(
     "script style template noscript head title meta link base rp svg iframe object audio video "
@@ -25,7 +25,9 @@ _BLOCKS = frozenset(
     "menu nav ol option p pre search section summary table tbody td tfoot th thead tr ul".split()
 )
 _LISTS = frozenset({"ul", "ol", "menu", "dir"})
-_LAYOUT = _LISTS | _HEADINGS.keys() | {"table", "pre", "form"}  # in no cell of a table of facts
+_LAYOUT = (
+    _LISTS | _HEADINGS.keys() | {"table", "pre", "form"}
+)  # No cell of a table of facts holds one.
 _DATES = frozenset(
     "date dc.date dcterms.created dcterms.date article:published_time pubdate created "
     "creation_date datepublished".split()
@@ -109,13 +111,15 @@ class _Page:
     def __init__(self) -> None:
         self.out = Lines()
         self.inline: list[list[str]] = [[]]  # pieces of text, a list for each line
-        self.lists: list[int] = []  # for each open list the number of its next item; 0: bullets
+        self.lists: list[
+            int
+        ] = []  # The number of each open list's next item; 0 stands for bullets.
         self.mark = ""  # what the next line begins with
         self.indent = ""  # what the lines after it begin with
         self.verbatim = 0  # how many <pre> are open
         self.tables: list[etree._Element] = []
         self.layout: set[etree._Element] = set()
-        self.cells: list[str] | None = None  # of the open row of a table of facts
+        self.cells: list[str] | None = None  # The cells of the open row of a table of facts.
         self.header_only = False  # all cells of that row so far are headers
 
     def read(self, root: etree._Element) -> None:

@@ -27,10 +27,10 @@ from index.errors import Unreadable
 from index.formats.documents import Document, extract
 from index.messages import Said, said
 
-SECONDS = 5.0  # for a small file, which takes hundredths of one
+SECONDS = 5.0  # A small file, which takes hundredths of one, has so long.
 SECONDS_PER_MB = 5.0  # more for a large one: 1,250 dense pages in 2.2 MB took 9 on 2 busy cores
 MAX_SECONDS = 60.0  # whatever the size
-START_SECONDS = 60.0  # for the child to load its libraries, on a slow disk
+START_SECONDS = 60.0  # The child loads its libraries, perhaps from a slow disk.
 MEMORY = 1_000_000_000  # bytes of address space, where the system can limit it
 LENGTH_BYTES = 8  # before the JSON, little-endian
 

@@ -20,7 +20,7 @@ from index.words.markup import Fences, front_matter
 
 MARKDOWN = frozenset({".md", ".markdown"})
 MAX_YAML_CHARS = 8_000  # YAML is read slowly, 30,000 characters a second; people write a few lines
-MAX_CHARS = 80  # of a title, tag or alias, as of a heading; the rest is cut
+MAX_CHARS = 80  # A title, tag or alias is cut there, as a heading is.
 MAX_COUNT = 200  # tags or aliases of one note: more are not a person's
 
 _TITLE_KEYS = ("title", "タイトル", "題名")

@@ -15,7 +15,7 @@ from index.formats.documents import Document, day, is_wide, keywords
 from index.messages import said
 
 MIN_FULL_LINE = 40  # columns; on a page of shorter lines, ends of lines are the writer's own
-FULL = 0.85  # of the widest line: Latin letters are narrower than a column, words stay whole
+FULL = 0.85  # The widest line's share; Latin words stay whole, so lines end before it.
 MAX_BOOKMARKS = 10_000
 MAX_BOOKMARK_DEPTH = 9
 

@@ -77,7 +77,9 @@ def open_model(name: str) -> SentenceTransformer:
         os.environ.setdefault("HF_HUB_OFFLINE", "1")  # a folder is whole: nothing is looked up
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of the libraries' own; a failure still raises
+            warnings.simplefilter(
+                "ignore"
+            )  # The libraries warn of their own matters; a failure still raises.
             from sentence_transformers import SentenceTransformer
             from transformers.utils import logging
 

@@ -24,14 +24,14 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 LARGEST = 65_536  # passages in a segment: their places fit 16 bits
-SEGMENTS_A_TIER = 8  # of like size, from which they are made one
+SEGMENTS_A_TIER = 8  # So many of like size are made one.
 K1, B = 1.2, 0.75  # BM25's usual ones, as in Lucene
 
 # What a match counts for, against a word's best term in the text. All but SLIP_WEIGHT were tried on
 # JaQuAD train (benchmarks/README.md), which has no slips: it only keeps these below whole words.
 OTHER_TERMS = 0.3  # each further term of the same word
 WEAKER_TERMS = 0.4  # a part of a code, a sound; 0.6 was worse by 0.001 recall@1
-CONTEXT_WEIGHT = 0.3  # in the title, a heading or a parent bullet
+CONTEXT_WEIGHT = 0.3  # The word stands in the title, a heading or a parent bullet.
 BIGRAM_WEIGHT = 0.3  # a pair of characters
 SLIP_WEIGHT = 0.6  # a Latin word one letter away
 SLIP_FROM = 5  # letters; shorter words have too many neighbours
@@ -46,7 +46,7 @@ class Terms:
 
     words: Sequence[str]  # terms of the text
     context: Sequence[str]  # terms of the note's title, headings and parent bullets
-    pairs: Sequence[str]  # of characters
+    pairs: Sequence[str]  # Pairs of neighbouring characters.
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -125,7 +125,7 @@ def merge_segments(segments: Sequence[Segment], live: Sequence[NDArray[np.bool_]
         [segment.ids[there] for segment, there in zip(segments, live, strict=True)]
     )
     order = np.argsort(ids)
-    place_of = np.empty_like(order)  # of the passage that came so and so late
+    place_of = np.empty_like(order)  # The place that each passage gets, in the order they came.
     place_of[order] = np.arange(len(order))
     terms, places, counts = [], [], []
     before = 0

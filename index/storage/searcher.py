@@ -42,7 +42,7 @@ class IndexedNote(NamedTuple):
     """A note as it was when it was indexed."""
 
     file: Path  # where it lies, as the file system spells it
-    sha256: str  # of the file's bytes
+    sha256: str  # SHA-256 of the file's bytes.
 
 
 class Searcher(Protocol):

@@ -62,7 +62,7 @@ class KnownFile:
     size: int
     mtime_ns: int
     read_ns: int
-    name: str  # as the file system spells it; empty of what is no note
+    name: str  # The file system's spelling; empty for what is no note.
     sha256: str  # likewise
     reason: str  # why it is no note; empty of one
 

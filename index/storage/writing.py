@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
 UNUSED_FEW = 1_000  # vectors that no passage refers to, kept at least
 REMOVED_KEPT = 100_000  # ids of former passages, 2 MB; who is further behind loads everything
-MOSTLY_GONE = 0.5  # of a segment's passages: it is written anew without them
+MOSTLY_GONE = 0.5  # A segment is written anew when more of its passages than this are gone.
 
 
 class ReadNote(NamedTuple):
@@ -54,7 +54,7 @@ class SkippedFile(NamedTuple):
     """A file that is no note; one that was opened need not be tried again before it changes."""
 
     path: str
-    reason: str  # in both languages, packed
+    reason: str  # It stands in both languages, packed.
     size: int = 0  # bytes; 0, as the times, of what was not even opened
     mtime_ns: int = 0
     read_ns: int = 0

@@ -25,7 +25,7 @@ _NAMED = re.compile(
 )
 _ERAS = {"明治": 1867, "大正": 1911, "昭和": 1925, "平成": 1988, "令和": 2018}  # the year before
 _ERAS |= {"M": 1867, "T": 1911, "S": 1925, "H": 1988, "R": 2018}
-YEARS = range(1900, 2101)  # of a note; other four digits are numbers
+YEARS = range(1900, 2101)  # Notes are of these; other four digits are numbers.
 
 
 def numbers(written: str) -> tuple[int, ...] | None:

@@ -74,7 +74,7 @@ class Word:
     surface: str
     pos: str  # unidic's pos1; "人名" or "地名" for a name of a person or place; or "code"
     terms: tuple[str, ...]  # each stands for the whole word: lemma, English, reading, spelling
-    parts: tuple[str, ...] = ()  # of a code or a compound: weaker evidence than the whole
+    parts: tuple[str, ...] = ()  # Parts of a code or compound are weaker evidence than the whole.
     sounds: tuple[str, ...] = ()  # how a loan word sounds, where katakana and English meet
 
     @property

@@ -17,7 +17,7 @@ from importlib.resources import files
 from index.storage.searcher import Searcher
 from index.words.tokens import KATAKANA, Word, as_written, bigrams, normalize, tokenize, trigrams
 
-ASKING = 0.8  # of a word's usual worth as evidence; below it, it belongs to asking
+ASKING = 0.8  # A word worth less than this share of the usual belongs to asking.
 MAX_CHARS = 1_000  # more than the encoder reads; the rest of a longer question is not searched
 # Nouns, names and codes say what a question is about. Verbs and adjectives are often said another
 # way in the note, and affixes (化, 製, 費, 新) only colour the noun they hang on.
@@ -32,7 +32,7 @@ ENDING = re.compile(
     r"|知りたい(?:です)?)?"
     r"[。？?！!\s]*$"
 )
-USUALLY = 0.78  # of a question's words an answering passage holds so many
+USUALLY = 0.78  # An answering passage holds this share of a question's words.
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,9 +41,9 @@ class Question:
 
     text: str  # as asked, for the encoder
     words: tuple[Word, ...]
-    weights: tuple[float, ...]  # of each word, above 0: how rare it is, how much it names
+    weights: tuple[float, ...]  # How rare each word is and how much it names; above 0.
     absent: tuple[str, ...]  # words that stand in no note, as written
-    pairs: tuple[str, ...]  # of neighbouring letters
+    pairs: tuple[str, ...]  # Pairs of neighbouring letters.
     triples: tuple[str, ...]
 
     @property

@@ -25,7 +25,7 @@ from ui.map.projection import place, project
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-ENOUGH = 0.2  # of the passages came or went since they were laid out: time for it again
+ENOUGH = 0.2  # All are laid out again when this share of them came or went.
 READ = 200  # passages read between two rests, 10 ms
 
 log = logging.getLogger(__name__)
@@ -36,7 +36,7 @@ class Plane:
     """Passages and their places, of one state of a store."""
 
     number: int  # another for each that a mapper draws
-    begun: str  # of the store: with another's ids these are not compared
+    begun: str  # The store's; ids of another mean other passages.
     ids: NDArray[np.int64]  # (n,), rising
     passages: tuple[Passage, ...]  # n of them
     encoder: str  # fingerprint: with another's vectors these are not compared
@@ -49,7 +49,7 @@ class Drawing:
     """How a map stands."""
 
     plane: Plane | None = None  # the newest; None before the first
-    share: float = 0.0  # of the one at work that is done; 1: none is
+    share: float = 0.0  # How much of the map at work is done; 1 when none is.
 
 
 class Closed(Exception):

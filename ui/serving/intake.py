@@ -37,7 +37,7 @@ BODIES = {  # what the routes need, in bytes; any other gets no body at all
     "/gradio_api/reset": NAMED_BYTES,
 }
 STREAMED = "/notes/"  # is read piece by piece, and limited by index.folder.MAX_BYTES
-TARGET_BYTES = 65_536  # of an address with its query: the names of forty files put in at once
+TARGET_BYTES = 65_536  # An address with the names of forty files put in at once is as long.
 FILE_LETTERS = 255  # of Gradio's own files: the system refuses longer names with an error
 SECONDS = 20.0  # without a byte of the body; nothing on the way to this machine takes as long
 TOO_LARGE = str(said("request_too_large"))
