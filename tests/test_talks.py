@@ -455,6 +455,7 @@ BESIDE = """() => [...document.body.querySelectorAll("*")].flatMap((element) => 
 
 def all_english(page: Page) -> None:
     """What Gradio draws late is put into English a moment later."""
+    expect(page.locator("#says")).to_be_attached()
     with suppress(TimeoutError):
         until(lambda: page.evaluate(JAPANESE) == [], seconds=5)
     assert page.evaluate(JAPANESE) == []
@@ -469,6 +470,7 @@ def test_english_is_kept_and_says_everything(page: Page, chat: str) -> None:
     assert page.evaluate("document.documentElement.lang") == "en"
     page.locator("#filter .label-wrap").click()
     expect(page.get_by_label("File name")).to_be_visible()
+    expect(page.get_by_label("Folder")).to_have_value("All")
     all_english(page)
     asked(page, MEETING)
     asked(page, "それはいつ？")

@@ -5,7 +5,7 @@ const PARTED = "\u2063";
 const NAMES = ["title", "aria-label", "placeholder"];
 // Where Gradio writes our labels. Notes are elsewhere, and are left as they are.
 const LABELS = "#question button, [data-testid=block-info]:not(#talk *), #filter .label-wrap, #filter-clear, [role=option], [role=alert]";
-const shown = new WeakMap(); // of a text or an attribute: both languages, and the one put for them
+const shown = new WeakMap(); // for each text, attribute or field: both languages, and the one put
 
 /** The reader's language of a text in both. */
 export function local(text) {
@@ -19,23 +19,21 @@ export function say(key, facts = {}) {
   return text.replace(/\{(\w+)\}/g, (_, name) => facts[name]);
 }
 
-function put(node) {
-  const text = node.nodeValue; // Gradio may have written anew since
+function put(node, property = "nodeValue") {
+  const text = node[property]; // Gradio may have written anew since
   const before = shown.get(node);
   const both = before && text === before.put ? before.both : text;
   if (!both.includes(PARTED)) return;
   const now = local(both);
   shown.set(node, { both, put: now });
-  if (now !== text) node.nodeValue = now;
+  if (now !== text) node[property] = now;
 }
 
 function all() {
   for (const name of NAMES) {
     for (const element of document.querySelectorAll(`[${name}]`)) put(element.getAttributeNode(name));
   }
-  for (const field of document.querySelectorAll("#filter input")) {
-    if (field.value.includes(PARTED)) field.value = local(field.value);
-  }
+  for (const field of document.querySelectorAll("#filter input")) put(field, "value");
   for (const label of document.querySelectorAll(LABELS)) {
     const texts = document.createTreeWalker(label, NodeFilter.SHOW_TEXT);
     while (texts.nextNode()) put(texts.currentNode);
