@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.text import Text
 
 from index.messages import Said, joined, said, same
+from index.names import well_formed
 from index.terminal import harmless
 from qa.answer import Answer
 from qa.citations import place
@@ -19,7 +20,7 @@ from qa.why import SAME, SIMILAR, Match, Why
 def as_json(answer: Answer, question: str) -> dict[str, Any]:
     """The fixed JSON form of an answer, for json.dumps; question is as it was typed."""
     return {
-        "question": question.encode("utf-8", "replace").decode(),
+        "question": well_formed(question),
         "found": answer.found,
         "confidence": round(answer.confidence, 4),
         "answer": answer.text,

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 from index.messages import said, same
+from index.names import well_formed
 from qa import Answer, Citation
 from qa.citations import place
 from qa.show import reason
@@ -42,13 +43,13 @@ def file_name(turns: Sequence[Turn]) -> str:
     """「聞き書き 2026-11-23 最初の質問.md」, as every file system takes it."""
     if not turns:
         return "聞き書き.md"
-    question = _UNSAFE.sub(" ", turns[0].question.encode("utf-8", "replace").decode())
+    question = _UNSAFE.sub(" ", well_formed(turns[0].question))
     return f"聞き書き {_time(turns[0]):%Y-%m-%d} {question.strip()[:NAME].strip()}".strip() + ".md"
 
 
 def plain(text: str) -> str:
     """Text within one line of Markdown, of which nothing is a mark; its line ends are spaces."""
-    return _escaped(_BREAK.sub(" ", text.encode("utf-8", "replace").decode()))
+    return _escaped(_BREAK.sub(" ", well_formed(text)))
 
 
 def quoted(text: str, end: str = "") -> str:
@@ -56,7 +57,7 @@ def quoted(text: str, end: str = "") -> str:
 
     Blank lines part its paragraphs: two of them show as one.
     """
-    lines = re.split(r"\r\n|\r|\n", text.encode("utf-8", "replace").decode())
+    lines = re.split(r"\r\n|\r|\n", well_formed(text))
     shown = [_escaped(line) if line.strip() else "" for line in lines]
     shown[-1] += end
     breaks = [

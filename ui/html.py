@@ -13,7 +13,7 @@ from jinja2 import Environment, FunctionLoader
 from markupsafe import Markup
 
 from index.messages import Said, said
-from index.names import visible
+from index.names import visible, well_formed
 from qa.show import reason
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -41,7 +41,7 @@ def safe(text: str) -> str:
 
     Lone surrogates (broken file names) show as "?".
     """
-    return SIGN.sub(lambda sign: f"&#{ord(sign[0])};", text.encode("utf-8", "replace").decode())
+    return SIGN.sub(lambda sign: f"&#{ord(sign[0])};", well_formed(text))
 
 
 def both(text: Said) -> str:

@@ -12,6 +12,7 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
+from index.names import well_formed
 from ui.render import Turn
 
 VERSION = 1  # raise when a kept turn of before cannot be read any more
@@ -27,7 +28,7 @@ def record(turns: Sequence[Turn]) -> str:
     kept: dict[str, Any] = {"version": VERSION, "order": [turn.when for turn in turns]}
     if turns:
         kept["turn"] = asdict(_lean(turns[-1]))
-    return json.dumps(kept, ensure_ascii=False).encode("utf-8", "replace").decode()
+    return well_formed(json.dumps(kept, ensure_ascii=False))
 
 
 def read_talk(text: str) -> list[Turn]:

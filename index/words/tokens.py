@@ -18,6 +18,7 @@ from importlib.metadata import version
 
 import fugashi
 
+from index.messages import said
 from index.words.dates import DATE, numbers
 from index.words.markup import composed, plain
 from index.words.sound import sound
@@ -237,10 +238,7 @@ class _Taggers(threading.local):
         try:
             self.tagger = fugashi.Tagger()
         except RuntimeError as error:
-            raise RuntimeError(
-                "形態素解析の辞書を開けません。`make install` をやり直してください。"
-                f"(The dictionary unidic-lite cannot be opened; run `make install`.) {error}"
-            ) from error
+            raise RuntimeError(said("no_dictionary", reason=error)) from error
 
 
 _taggers = _Taggers()
@@ -250,7 +248,7 @@ def _japanese(text: str) -> Iterator[Word]:
     if not LETTER.search(text):
         return
     katakana: list[Word] = []  # a run of loan words written as one
-    for token in _tokens(text):
+    for token in morphemes(text):
         key = (token.surface, token.feature_raw)
         if key not in _words:
             if len(_words) >= WORDS_REMEMBERED:
@@ -269,7 +267,8 @@ def _japanese(text: str) -> Iterator[Word]:
         yield _compound(katakana)
 
 
-def _tokens(text: str) -> Iterator[fugashi.UnidicNode]:
+def morphemes(text: str) -> Iterator[fugashi.UnidicNode]:
+    """A text as MeCab cuts it, by unidic-lite; spaces are left out."""
     for at in range(0, len(text), LONGEST_PIECE):
         yield from _taggers.tagger(text[at : at + LONGEST_PIECE])
 

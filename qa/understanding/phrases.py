@@ -7,15 +7,12 @@ text ─ tokens_of ▶ Token[] ─ units_of ▶ Unit[]
 from __future__ import annotations
 
 import re
-import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-import fugashi
-
 from index.words.markup import composed, plain
-from index.words.tokens import CODE, FUNCTION_LEMMAS, KATAKANA
+from index.words.tokens import CODE, FUNCTION_LEMMAS, KATAKANA, morphemes
 
 ASKING = frozenset(
     "何 何時 何処 誰 何れ 何方 如何 どう 何故 幾ら 幾つ どんな どうして 何の 何時頃".split()
@@ -92,18 +89,17 @@ def tokens_of(text: str) -> tuple[Token, ...]:
     codes = [found.span() for found in CODE.finditer(text)]
     found: list[Token] = []
     at = 0
-    with _reading:
-        for node in _tagger()(text):
-            at = text.index(node.surface, at)
-            of, end = node.feature, at + len(node.surface)
-            if found and any(start < at < stop for start, stop in codes):
-                last = found.pop()
-                code = text[last.start : end]
-                found.append(Token(code, last.start, "名詞", "普通名詞", "一般", ""))
-            else:
-                lemma = (of.lemma or node.surface).partition("-")[0]
-                found.append(Token(node.surface, at, of.pos1, of.pos2, of.pos3, lemma))
-            at = end
+    for node in morphemes(text):
+        at = text.index(node.surface, at)
+        of, end = node.feature, at + len(node.surface)
+        if found and any(start < at < stop for start, stop in codes):
+            last = found.pop()
+            code = text[last.start : end]
+            found.append(Token(code, last.start, "名詞", "普通名詞", "一般", ""))
+        else:
+            lemma = (of.lemma or node.surface).partition("-")[0]
+            found.append(Token(node.surface, at, of.pos1, of.pos2, of.pos3, lemma))
+        at = end
     return tuple(found)
 
 
@@ -187,11 +183,3 @@ def first_phrase(tokens: Sequence[Token]) -> str:
             break
         phrase += token.surface
     return phrase.removesuffix("の")
-
-
-_reading = threading.Lock()  # a tagger keeps the sentence it is at work on
-
-
-@lru_cache(maxsize=1)
-def _tagger() -> fugashi.Tagger:
-    return fugashi.Tagger()

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from importlib.resources import files
 
+from index.names import well_formed
 from index.storage.searcher import Searcher
 from index.words.tokens import KATAKANA, Word, as_written, bigrams, normalize, tokenize, trigrams
 
@@ -83,7 +84,7 @@ def read_question(text: str, index: Searcher) -> Question:
 
 def clean(text: str) -> str:
     """A question without spaces around it, and without lone surrogates, which are no letters."""
-    return text.strip().encode("utf-8", "replace").decode()
+    return well_formed(text.strip())
 
 
 def _asks(word: Word) -> bool:

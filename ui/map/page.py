@@ -17,7 +17,7 @@ from pathlib import PurePosixPath
 from markupsafe import Markup
 
 from index.messages import Said, said, same
-from index.names import visible
+from index.names import visible, well_formed
 from index.passages import Passage
 from ui.desk import Status
 from ui.html import rendered
@@ -73,8 +73,8 @@ def _legend(plane: Plane) -> dict[str, object]:
 def _points(plane: Plane, groups: Sequence[str], names: Sequence[str]) -> str:
     """The points as JSON that can stand in a page: columns of equal length, names told once."""
     passages = plane.passages
-    paths, path = _numbered(_written(p.path) for p in passages)
-    headings, heading = _numbered(tuple(map(_written, p.heading)) for p in passages)
+    paths, path = _numbered(well_formed(p.path) for p in passages)
+    headings, heading = _numbered(tuple(map(well_formed, p.heading)) for p in passages)
     group = {name: number for number, name in enumerate(names)}
     columns = {
         "x": [round(x, 3) for x in plane.places[:, 0].tolist()],
@@ -88,7 +88,7 @@ def _points(plane: Plane, groups: Sequence[str], names: Sequence[str]) -> str:
         "start": [p.start_line for p in passages],
         "end": [p.end_line for p in passages],
         "page": [p.page or 0 for p in passages],
-        "text": [_written(_beginning(p.text)) for p in passages],
+        "text": [well_formed(_beginning(p.text)) for p in passages],
     }
     return json.dumps(columns, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")
 
@@ -123,8 +123,3 @@ def _beginning(text: str) -> str:
 
 def _short(name: str) -> Said:
     return same(visible(name)[:20] + ("…" if len(name) > 20 else "")) or said("no_heading")
-
-
-def _written(text: str) -> str:
-    """Without lone surrogates (broken file names), which UTF-8 cannot hold."""
-    return text.encode("utf-8", "replace").decode()
