@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import sqlite3
 import threading
 import time
 from collections.abc import Iterator
@@ -124,6 +125,18 @@ def test_a_question_has_a_lost_store_made_again_at_once(
     wait_until_idle(desk)
     shutil.rmtree(store_folder)
     assert desk.ask("カレーの作り方は？").found
+
+
+def test_damage_that_only_a_question_meets_is_mended_before_it_is_answered(
+    desk: Desk, store_folder: Path, model_gate: threading.Event
+) -> None:
+    model_gate.set()
+    wait_until_idle(desk)
+    with sqlite3.connect(store_folder / "store.sqlite3") as db:
+        db.execute("UPDATE passages SET heading = '['")
+    db.close()
+    assert desk.ask("カレーの作り方は？").found
+    assert list(store_folder.glob("*.damaged-*"))
 
 
 def test_what_broke_off_is_said_of_the_index_and_not_of_an_answer(

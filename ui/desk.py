@@ -163,7 +163,7 @@ class Desk:
             return None
 
     def similar(self, path: str, line: int) -> tuple[Hit, list[tuple[Hit, float]]]:
-        """The passage that begins at a line of a note, and those like it; see `qa.similar`.
+        """The passage that begins at a line of a note, and those like it; see `ui.cards.similar`.
 
         Raises:
             LookupError: no passage begins there any more, or there is no store to ask.
@@ -242,6 +242,7 @@ class Desk:
     def filters(self) -> tuple[list[str], list[str]]:
         """The folders and tags that a question may be kept to; cheap while nothing changes."""
         try:
+            self.store.must_be_of(self.notes)
             state = self.store.generation
             if self._filters[0] != state:
                 self._filters = state, self.store.folders_and_tags()
@@ -266,6 +267,7 @@ class Desk:
     def newest(self, limit: int) -> list[ListedNote]:
         """Up to limit indexed notes, the latest first; none while there is no store."""
         try:
+            self.store.must_be_of(self.notes)
             return self.store.newest(limit)
         except NotesError:
             return []
@@ -309,7 +311,8 @@ class Desk:
             try:
                 self.store.must_be_of(self.notes)
                 self.store.must_be_current()
-                if late or not state.busy or self.store.counts().passages:
+                there = not state.busy or self.store.counts().passages
+                if late or (there and not self.store.database.met_damage):
                     return
             except (StoreMissing, StoreDamaged, StoreMismatch):  # the follower mends it
                 self._follower.look()
