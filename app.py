@@ -160,10 +160,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="app.py", description=said("chat_does").local)
     parser.add_argument("--notes", metavar="DIR", help=said("notes_flag").local)
     parser.add_argument("--store", metavar="DIR", help=said("store_flag").local)
-    parser.add_argument("--host", default=os.environ.get("KIKIGAKI_HOST") or "127.0.0.1")
-    parser.add_argument(
-        "--port", default=os.environ.get("KIKIGAKI_PORT") or "7860", type=whole_number
-    )
+    host = os.environ.get("KIKIGAKI_HOST") or "127.0.0.1"
+    port = os.environ.get("KIKIGAKI_PORT") or "7860"
+    parser.add_argument("--host", default=host, help=said("host_flag").local)
+    parser.add_argument("--port", default=port, type=whole_number, help=said("port_flag").local)
     options = parser.parse_args(argv)
     writable(sys.stdout, sys.stderr)
     notes = notes_folder(options.notes)

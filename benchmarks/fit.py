@@ -17,6 +17,7 @@ Weights for the reader and the encoder are fitted on the articles that neither w
 from __future__ import annotations
 
 import argparse
+import json
 import math
 import random
 import sys
@@ -44,7 +45,7 @@ from index.terminal import whole_number
 from qa import rank as rerank
 from qa.citations import ANSWERS
 from qa.confidence import ANSWERS_FROM, Grounds, confidence, grounds
-from qa.fitted import FILE, write_fitted
+from qa.fitted import FILE
 from qa.hit import Finding, Hit, Signs
 from qa.questions import read_questions
 from qa.rank import FIRST, RANKED, look, rank, weigh
@@ -168,6 +169,20 @@ def ask_all(folder: Path, questions: int | None) -> list[Case]:
 def _case(index: Searcher, row: dict[str, Any]) -> Case:
     question = read_question(row["question"], index)
     return Case(question, row, candidates(question, index, CANDIDATES))
+
+
+def write_fitted(part: str, numbers: dict[str, Any], file: Path = FILE) -> None:
+    """Put fitted numbers in the place of a part's former ones.
+
+    Args:
+        part: ranking, reader or confidence.
+        numbers: what `read_fitted` is to give, less the command.
+        file: the whole of fitted.json, or a copy of it.
+    """
+    fitted = json.loads(file.read_bytes())
+    fitted[part] = {"made_by": f"python -m benchmarks.fit {part} FOLDER...", **numbers}
+    text = json.dumps(fitted, ensure_ascii=False, indent=1)
+    file.write_text(text + "\n", encoding="utf-8")
 
 
 def count_words(folders: Sequence[Path], questions: int | None) -> None:

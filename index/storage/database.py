@@ -136,17 +136,16 @@ class Database:
             # For its owner alone; SQLite gives its log the same mode. A file that is there must not
             # even be opened: closing it would drop the locks that SQLite holds in this process.
             os.close(os.open(self.path, os.O_CREAT | os.O_EXCL, mode=0o600))
-        with named_errors(self.path):
-            with closing(_connect(self.path)) as db:
-                if not _is_empty(db):
-                    return
-                db.execute("PRAGMA journal_mode=WAL")
-                db.execute("BEGIN IMMEDIATE")
-                if _is_empty(db):  # no other process has been faster
-                    for statement in _TABLES.split(";"):
-                        db.execute(statement)
-                    begin(db, facts)
-                db.execute("COMMIT")
+        with named_errors(self.path), closing(_connect(self.path)) as db:
+            if not _is_empty(db):
+                return
+            db.execute("PRAGMA journal_mode=WAL")
+            db.execute("BEGIN IMMEDIATE")
+            if _is_empty(db):  # no other process has been faster
+                for statement in _TABLES.split(";"):
+                    db.execute(statement)
+                begin(db, facts)
+            db.execute("COMMIT")
 
     def meta(self, key: str) -> str:
         """One of the store's own facts; empty when it is not set."""
