@@ -56,7 +56,7 @@ def _meaning(store: Store) -> Iterator[Finding]:
 
 def _leftovers(store: Store) -> Finding:
     """Vectors and files that nothing refers to."""
-    files = sorted([*store.folder.glob("*.damaged-*"), *store.folder.glob("*.new")])
+    files = sorted([*store.folder.glob("*.damaged-*"), *store.folder.glob("*.older-*")])
     parts = [said("unused_vectors", count=store.unused_vectors())]
     parts += [same(f"{path.name} ({path.stat().st_size:,} B)") for path in files]
     mend = said("delete_unneeded") if files else NOTHING

@@ -58,6 +58,7 @@ def lose_segments(store_folder: Path) -> None:
         (change_note, "ノートとの照合", "料理.txt:1"),
         (lambda store: (store / FILE_NAME).chmod(0o644), "権限", FILE_NAME),
         (lambda store: (store / "store.sqlite3.damaged-1").touch(), "残りもの", "damaged-1"),
+        (lambda store: (store / "store.sqlite3.older-1").touch(), "残りもの", "older-1"),
         (lambda store: (store.parent / "notes" / "新.txt").write_text("新"), "照合", "新.txt"),
         (lambda store: (store.parent / "notes" / "料理.txt").unlink(), "照合", "料理.txt"),
     ],
