@@ -22,11 +22,11 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.progress import track
 
-from index.build import build
 from index.errors import NotesError
 from index.models.encoder import Encoder, load_encoder
 from index.storage.searcher import LocalSearcher, Searcher
 from index.storage.store import open_store
+from index.sync.build import build
 from index.terminal import whole_number
 from qa import rank as ranking
 from qa.hit import Hit

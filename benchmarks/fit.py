@@ -35,12 +35,12 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 
 from benchmarks.reliability import calibration_error, write_diagram
-from index.build import build
 from index.errors import NotesError
 from index.notes import read_notes
 from index.passages import Passage, split
 from index.storage.searcher import Searcher
 from index.storage.store import open_store
+from index.sync.build import build
 from index.terminal import whole_number
 from qa import rank as rerank
 from qa.citations import ANSWERS

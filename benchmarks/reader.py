@@ -18,9 +18,9 @@ from pathlib import Path
 import numpy as np
 from safetensors import safe_open
 
-from index.build import build
 from index.settings import DEFAULT_MODEL, ROOT, SEEDS
 from index.storage.store import open_store
+from index.sync.build import build
 from index.terminal import whole_number
 from qa.questions import read_questions
 from qa.rank import RANKED, READ, rank

@@ -4,10 +4,10 @@ read_notes → split → tokenize / encode → Store; build does it all, open_st
 """
 
 import index.offline  # noqa: F401 - first, as libraries read its switches when they are imported
-from index.build import BuildReport, build
 from index.errors import NotesError
 from index.filters import Filter
 from index.storage.searcher import Searcher
 from index.storage.store import Store, open_store
+from index.sync.build import BuildReport, build
 
 __all__ = ["BuildReport", "Filter", "NotesError", "Searcher", "Store", "build", "open_store"]

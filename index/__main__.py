@@ -10,7 +10,6 @@ from functools import partial
 
 from rich.console import Console
 
-from index.build import BuildReport, build
 from index.doctor import examine
 from index.errors import NotesError
 from index.folder import check_folder
@@ -18,8 +17,9 @@ from index.messages import said
 from index.settings import notes_folder, store_folder
 from index.status import status_lines
 from index.storage.store import Store
+from index.sync.build import BuildReport, build
+from index.sync.watch import Follower
 from index.terminal import ProgressBars, messages, skipped_lines, writable
-from index.watch import Follower
 
 COUNTED = ("added", "changed", "removed", "unchanged", "passages", "encoded", "seconds")
 

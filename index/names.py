@@ -22,11 +22,6 @@ def visible(path: str) -> str:
     return "/".join(map(_visible_part, path.split("/")))
 
 
-def well_formed(text: str) -> str:
-    """A text with "?" for lone surrogates, which broken file names hold and UTF-8 cannot."""
-    return text.encode("utf-8", "replace").decode()
-
-
 def _visible_part(name: str) -> str:
     stem = PurePosixPath(name).stem
     if stem and not any(map(_has_shape, stem)):

@@ -39,10 +39,5 @@ def cache_folder() -> Path:
     return platformdirs.user_cache_path("kikigaki")
 
 
-def model_name() -> str | None:
-    """KIKIGAKI_MODEL: a sentence-transformers name or folder; None stands for the default model."""
-    return os.environ.get("KIKIGAKI_MODEL") or None
-
-
 def _path(given: str | os.PathLike[str]) -> Path:
     return Path(os.path.expanduser(given))  # noqa: PTH111 - leaves a ~ of nobody as it is

@@ -11,7 +11,7 @@ from filelock import FileLock, Timeout
 from index.errors import NotesError
 from index.messages import Said, said, same
 from index.storage.store import Store
-from index.update import differences
+from index.sync.update import differences
 
 
 def status_lines(store: Store) -> Iterator[tuple[Said, Said]]:

@@ -25,7 +25,7 @@ from rich.progress import (
 from index.folder import Skipped
 from index.messages import Said, said
 from index.names import visible
-from index.update import Stage
+from index.sync.update import Stage
 
 NAMED = 5  # skipped files named for each reason; the count tells of the rest
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")

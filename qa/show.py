@@ -9,8 +9,8 @@ from rich.console import Console
 from rich.text import Text
 
 from index.messages import Said, joined, said, same
-from index.names import well_formed
 from index.terminal import harmless
+from index.words.markup import well_formed
 from qa.answer import Answer
 from qa.citations import place
 from qa.hit import Hit

@@ -13,14 +13,14 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TypeVar
 
-from index.build import bring_up_to_date, freshen
 from index.errors import StoreDamaged
 from index.folder import check_folder
 from index.messages import Said
 from index.settings import notes_folder, store_folder
 from index.storage.searcher import Searcher
 from index.storage.store import Store, open_store
-from index.update import Progress, silent
+from index.sync.build import bring_up_to_date, freshen
+from index.sync.update import Progress, silent
 
 ENCODE_SECONDS = 20.0  # how long the first question of a script or terminal waits for vectors
 WAIT_SECONDS = 20.0  # and for another process that is reading the notes

@@ -85,7 +85,7 @@ def test_weights_are_fitted_and_judged(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     encoder = BigramEncoder()
-    for module in ("index.build", "index.storage.store", "benchmarks.ablation"):
+    for module in ("index.sync.build", "index.storage.store", "benchmarks.ablation"):
         monkeypatch.setattr(sys.modules[module], "load_encoder", lambda: encoder)
     folder = str(tmp_path / "out")
     jaquad.main([str(source), folder, "--bullets"])

@@ -30,7 +30,7 @@ from index.folder import Skipped
 from index.messages import said
 from index.notes import Note
 from index.storage.store import Store
-from index.watch import Following
+from index.sync.watch import Following
 from qa import Answer, Citation, ask
 from ui.desk import Desk, Status
 from ui.note_page import note_page

@@ -28,11 +28,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from index import NotesError, build, open_store
-from index.build import prepare
 from index.errors import StoreDamaged, StoreMismatch, StoreMissing
 from index.storage.store import FILE_NAME, Store
 from index.storage.writing import update
-from index.update import update_notes
+from index.sync import build as building
+from index.sync import update as updating
+from index.sync.build import prepare
+from index.sync.update import update_notes
 from qa.retrieve import search
 from qa.understanding.question import read_question
 
@@ -222,9 +224,8 @@ def serve() -> None:
     """Build as asked, line by line, each time in a fork that may be killed or kept short."""
     from index.words.tokens import tokenize
 
-    sys.modules["index.update"].NOTES_A_BATCH = 16  # type: ignore[attr-defined]
-    module = sys.modules["index.build"]  # index.build itself is the function
-    module.TEXTS_A_BATCH = 16  # type: ignore[attr-defined]
+    updating.NOTES_A_BATCH = 16
+    building.TEXTS_A_BATCH = 16
     tokenize("辞書を読んでおく")
     for line in sys.stdin:
         wanted = json.loads(line)

@@ -17,7 +17,7 @@ from index import build
 from index.errors import StoreMismatch
 from index.filters import Filter
 from index.storage.store import Store
-from index.update import Update, update_notes
+from index.sync.update import Update, update_notes
 from ui.desk import Desk
 
 
@@ -75,7 +75,7 @@ def test_the_first_question_waits_while_the_notes_are_listed(
         time.sleep(0.5)  # a network share; the store is there by then, and empty
         return update_notes(store, folder, **options)
 
-    monkeypatch.setattr("index.watch.update_notes", slow)
+    monkeypatch.setattr("index.sync.watch.update_notes", slow)
     desk = Desk(notes, store_folder)
     desk.start()
     assert desk.ask("カレーの作り方は？").found
@@ -116,8 +116,8 @@ def test_a_question_has_a_lost_store_made_again_at_once(
     """Not only when the follower looks by itself or tries again; among notes that are hostile."""
     model_gate.set()
     wait_until_idle(desk)
-    monkeypatch.setattr("index.watch.RETRY_SECONDS", 3_600)
-    monkeypatch.setattr("index.watch.SWEEP_SECONDS", 3_600)
+    monkeypatch.setattr("index.sync.watch.RETRY_SECONDS", 3_600)
+    monkeypatch.setattr("index.sync.watch.SWEEP_SECONDS", 3_600)
     write_notes(
         notes, {"一.md": " " * 300_000, "二.md": "ー" * 100_000, "\u202e.md": "[[" * 50_000}
     )

@@ -7,7 +7,7 @@ from conftest import ROOT
 
 ROOMS = ("index", "qa", "ui")  # each may import those before it
 FILES = [path for room in ROOMS for path in (ROOT / room).rglob("*.py")]
-LONGEST, MOST = 450, 18  # lines of a file; files of a folder
+LONGEST, MOST = 450, 16  # lines of a file; files of a folder
 
 
 def name_of(path: Path) -> str:

@@ -14,10 +14,10 @@ from test_map import wait_for
 
 import index.models.encoder
 from index import build, open_store
-from index.build import BuildReport
 from index.messages import said, same
 from index.status import status_lines
 from index.storage.store import FILE_NAME, Store
+from index.sync.build import BuildReport
 from ui.map.mapper import Mapper
 
 OWNERS, THINGS = (

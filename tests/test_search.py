@@ -13,7 +13,6 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from index import Filter, Searcher, Store, build, open_store
-from index.build import prepare
 from index.storage import keywords
 from index.storage.keywords import (
     SLIP_WEIGHT,
@@ -30,7 +29,8 @@ from index.storage.keywords import (
 from index.storage.store import FILE_NAME
 from index.storage.vectors import VectorIndex
 from index.storage.writing import tidy
-from index.update import update_notes
+from index.sync.build import prepare
+from index.sync.update import update_notes
 from index.words.tokens import Word
 from qa import Answer
 from qa.answer import answer

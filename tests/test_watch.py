@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import suppress
@@ -13,9 +12,10 @@ import pytest
 from conftest import BigramEncoder, find, until
 
 from index import open_store
-from index.build import BuildReport
 from index.storage.store import Store
-from index.watch import Follower
+from index.sync import build as building
+from index.sync.build import BuildReport
+from index.sync.watch import Follower
 from qa import ask, retrieve
 
 
@@ -116,7 +116,7 @@ def test_a_thread_that_ends_is_said_and_started_again(
         monkeypatch.undo()
         raise Panic("half way")
 
-    monkeypatch.setattr(f"index.watch.{broken}", panic)
+    monkeypatch.setattr(f"index.sync.watch.{broken}", panic)
     (notes / "猫.txt").write_text("猫はコタツで丸くなる。\n", encoding="utf-8")
     until(lambda: "Panic: half way" in follower.state.broke_off.ja)
     until(lambda: top("猫はどこ？", store) == "猫.txt")
@@ -236,8 +236,7 @@ def test_a_question_looks_where_nobody_follows(
         retrieve("カレー", store)
         generation = store.generation
         with pytest.MonkeyPatch.context() as patch:
-            module = sys.modules["index.build"]  # index.build itself is the function
-            patch.setattr(module, "update_notes", None)  # would fail if it were called
+            patch.setattr(building, "update_notes", None)  # would fail if it were called
             retrieve("カレー", store)
         assert store.generation == generation
         notes.rename(notes.with_name("away"))

@@ -23,13 +23,13 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.jaquad import convert
-from index.build import prepare
 from index.folder import check_folder
 from index.notes import read_notes
 from index.passages import Passage, split
 from index.storage.rows import encoder_text
 from index.storage.store import Store, open_store
-from index.update import update_notes
+from index.sync.build import prepare
+from index.sync.update import update_notes
 from qa.retrieve import candidates
 from qa.understanding.question import read_question
 from training.log import logged

@@ -27,7 +27,7 @@ from index.notes import Note
 from index.settings import SEEDS
 from index.storage.searcher import LocalSearcher
 from index.storage.store import ListedNote, Store
-from index.watch import Follower, Following
+from index.sync.watch import Follower, Following
 from qa.answer import Answer, answer
 from qa.citations import read_back
 from qa.hit import Hit

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 from index.messages import said, same
-from index.names import well_formed
+from index.words.markup import well_formed
 from qa import Answer, Citation
 from qa.citations import place
 from qa.show import reason

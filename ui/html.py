@@ -13,7 +13,8 @@ from jinja2 import Environment, FunctionLoader
 from markupsafe import Markup
 
 from index.messages import Said, said
-from index.names import visible, well_formed
+from index.names import visible
+from index.words.markup import well_formed
 from qa.show import reason
 
 TEMPLATES = Path(__file__).parent / "templates"

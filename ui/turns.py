@@ -12,7 +12,7 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from index.names import well_formed
+from index.words.markup import well_formed
 from ui.render import Turn
 
 VERSION = 1  # raise when a kept turn of before cannot be read any more

@@ -5,6 +5,7 @@ The default model runs in onnx_encoder.py, any other in sentence_encoder.py.
 
 from __future__ import annotations
 
+import os
 import shutil
 import threading
 from collections.abc import Sequence
@@ -19,7 +20,7 @@ from index.models.sentence_encoder import (
     open_model,
     weights_fingerprint,
 )
-from index.settings import DEFAULT_MODEL, model_name
+from index.settings import DEFAULT_MODEL
 
 if TYPE_CHECKING:
     import numpy as np
@@ -60,13 +61,18 @@ _failed: dict[str, ModelUnavailable] = {}  # looking for a model that is not the
 _loading = threading.Lock()
 
 
+def model_name() -> str:
+    """KIKIGAKI_MODEL: a sentence-transformers name or folder; empty for the default model."""
+    return os.environ.get("KIKIGAKI_MODEL", "")
+
+
 def load_encoder() -> Encoder:
     """The encoder that KIKIGAKI_MODEL names, else the default one; tried once a process.
 
     Raises:
         ModelUnavailable: the weights are not there, or are no sentence-transformers model.
     """
-    name = model_name() or ""
+    name = model_name()
     with _loading:
         if name in _failed:
             raise _failed[name]
@@ -98,7 +104,7 @@ def for_passages(encoder: Encoder, count: int) -> Encoder:
 def configured_model() -> str:
     """What `load_encoder` would load, told without loading it; changes when the setting does."""
     name = model_name()
-    if name is None:
+    if not name:
         try:
             return f"default {default_fingerprint(DEFAULT_MODEL)}"
         except ModelUnavailable:
@@ -109,12 +115,12 @@ def configured_model() -> str:
 
 def encoder_ready() -> bool:
     """Whether `load_encoder` would answer at once."""
-    return (model_name() or "") in _loaded
+    return model_name() in _loaded
 
 
 def encoder_failed() -> bool:
     """Whether the configured model could not be loaded in this process."""
-    return (model_name() or "") in _failed
+    return model_name() in _failed
 
 
 def _has_cuda() -> bool:

@@ -77,6 +77,11 @@ def composed(text: str, form: Literal["NFC", "NFKC"]) -> str:
     return "".join([*pieces, unicodedata.normalize(form, text[done:])])
 
 
+def well_formed(text: str) -> str:
+    """A text with "?" for lone surrogates, which broken file names hold and UTF-8 cannot."""
+    return text.encode("utf-8", "replace").decode()
+
+
 def front_matter(lines: Sequence[str]) -> int:
     """How many lines of YAML between --- and --- open a Markdown note; 0 where there are none."""
     if lines[0].rstrip() != "---":

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from importlib.resources import files
 
-from index.names import well_formed
 from index.storage.searcher import Searcher
+from index.words.markup import well_formed
 from index.words.tokens import KATAKANA, Word, as_written, bigrams, normalize, tokenize, trigrams
 
 ASKING = 0.8  # A word worth less than this share of the usual belongs to asking.

@@ -17,8 +17,9 @@ from pathlib import PurePosixPath
 from markupsafe import Markup
 
 from index.messages import Said, said, same
-from index.names import visible, well_formed
+from index.names import visible
 from index.passages import Passage
+from index.words.markup import well_formed
 from ui.desk import Status
 from ui.html import rendered
 from ui.map.mapper import Drawing, Plane

@@ -18,7 +18,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from index.build import BuildReport, build_report, encode, prepare
 from index.errors import (
     ModelUnavailable,
     NotesError,
@@ -32,7 +31,8 @@ from index.models.encoder import load_encoder
 from index.names import visible
 from index.storage.store import Store
 from index.storage.writing import tidy
-from index.update import Stage, Update, start_over, update_notes
+from index.sync.build import BuildReport, build_report, encode, prepare
+from index.sync.update import Stage, Update, start_over, update_notes
 
 QUIET_MS = 50  # an editor saves in several steps; after this long without one, look
 LONGEST_MS = 400  # a folder that never rests is looked at all the same

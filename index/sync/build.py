@@ -34,7 +34,7 @@ from index.storage.database import SCHEMA
 from index.storage.searcher import Counts
 from index.storage.store import Store
 from index.storage.writing import refused_writes
-from index.update import Progress, Update, acquire, differences, silent, update_notes
+from index.sync.update import Progress, Update, acquire, differences, silent, update_notes
 
 TEXTS_A_BATCH = 32  # encoded between two commits: some 3 s of work that a kill can cost
 TEXTS_A_ROUND = 2_048  # looked up at once: finding what lacks a vector reads the whole table

@@ -1,0 +1,1 @@
+"""Keeping a store as its notes folder is: once, before a question, and all the time."""
