@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from collections.abc import Sequence
 from functools import partial
@@ -11,7 +10,6 @@ from functools import partial
 from rich.console import Console
 
 from index.doctor import examine
-from index.errors import NotesError
 from index.folder import check_folder
 from index.messages import said
 from index.settings import notes_folder, store_folder
@@ -19,11 +17,12 @@ from index.status import status_lines
 from index.storage.store import Store
 from index.sync.build import BuildReport, build
 from index.sync.watch import Follower
-from index.terminal import ProgressBars, messages, skipped_lines, writable
+from index.terminal import ProgressBars, command, messages, skipped_lines
 
 COUNTED = ("added", "changed", "removed", "unchanged", "passages", "encoded", "seconds")
 
 
+@command
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; returns the exit status: 0 done, 1 a named error, 130 interrupted."""
     parser = argparse.ArgumentParser(
@@ -37,7 +36,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--status", action="store_true", help=said("status_flag").local)
     parser.add_argument("--doctor", action="store_true", help=said("doctor_flag").local)
     options = parser.parse_args(argv)
-    writable(sys.stdout, sys.stderr)
     say = messages()
     notes = notes_folder(options.notes)
     store = store_folder(notes, options.store)
@@ -57,14 +55,9 @@ def main(argv: Sequence[str] | None = None) -> int:
             told = partial(tell, say=say)
             with Store(store) as opened, Follower(notes, opened, told=told) as follower:
                 follower.wait()
-    except NotesError as error:
-        say.print(error.said.local, style="red")
-        return 1
     except KeyboardInterrupt:
         say.print(said("interrupted").local)
         return 130
-    except BrokenPipeError:  # whoever reads has enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return 0
 
 

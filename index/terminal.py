@@ -6,10 +6,12 @@ import argparse
 import codecs
 import io
 import json
+import os
 import re
 import sys
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from functools import wraps
 from typing import IO
 
 from rich.console import Console
@@ -22,6 +24,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+from index.errors import NotesError
 from index.folder import Skipped
 from index.messages import Said, said
 from index.names import visible
@@ -41,6 +44,26 @@ def writable(*streams: IO[str]) -> None:
     for stream in streams:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")
+
+
+def command(main: Callable[[Sequence[str] | None], int]) -> Callable[..., int]:
+    """A command's main, which says what ended it: 1 a named error, 130 Ctrl-C."""
+
+    @wraps(main)
+    def run(argv: Sequence[str] | None = None) -> int:
+        writable(sys.stdout, sys.stderr)
+        try:
+            return main(argv)
+        except NotesError as error:
+            messages().print(error.said.local, style="red")
+            return 1
+        except KeyboardInterrupt:
+            return 130
+        except BrokenPipeError:  # whoever reads has enough
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return 0
+
+    return run
 
 
 def harmless(text: str) -> str:

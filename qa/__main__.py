@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from collections.abc import Sequence
 from functools import partial
@@ -12,16 +11,16 @@ from typing import Any
 
 from rich.console import Console
 
-from index.errors import NotesError
 from index.filters import Filter
 from index.messages import said
-from index.terminal import ProgressBars, harmless, messages, print_json, whole_number, writable
+from index.terminal import ProgressBars, command, harmless, messages, print_json, whole_number
 from qa.answer import Answer, answer
 from qa.questions import read_questions
 from qa.show import as_json, print_answer
 from qa.stores import fresh_store, searching
 
 
+@command
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; returns the exit status: 0 answered or refused, 1 a named error."""
     parser = argparse.ArgumentParser(prog="python -m qa", description=said("qa_does").local)
@@ -54,31 +53,22 @@ def main(argv: Sequence[str] | None = None) -> int:
         parser.error(error.args[0].local)
     if (options.question is None) == (options.batch is None):
         parser.error(said("one_of_both").local)
-    writable(sys.stdout, sys.stderr)
     say = messages()
-    try:
-        if options.batch:
-            questions = list(read_questions(Path(options.batch)))
-        else:
-            questions = [{"question": options.question}]
-        with ProgressBars(say) as bars:
-            opened = fresh_store(
-                options.notes,
-                options.store,
-                remark=lambda remark: say.print(remark.local),
-                progress=bars,
-            )
-        with opened as store:
-            for row in questions:
-                asked = partial(answer, row["question"], k=options.k, within=within)
-                show(row, searching(store, asked, look=False), options)
-    except NotesError as error:
-        say.print(error.said.local, style="red")
-        return 1
-    except KeyboardInterrupt:
-        return 130
-    except BrokenPipeError:  # whoever reads has enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    if options.batch:
+        questions = list(read_questions(Path(options.batch)))
+    else:
+        questions = [{"question": options.question}]
+    with ProgressBars(say) as bars:
+        opened = fresh_store(
+            options.notes,
+            options.store,
+            remark=lambda remark: say.print(remark.local),
+            progress=bars,
+        )
+    with opened as store:
+        for row in questions:
+            asked = partial(answer, row["question"], k=options.k, within=within)
+            show(row, searching(store, asked, look=False), options)
     return 0
 
 

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import sys
 import time
 from collections import defaultdict
@@ -28,12 +27,11 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from index.errors import NotesError
 from index.folder import real
 from index.messages import Said, said
 from index.settings import notes_folder
 from index.storage.store import Store
-from index.terminal import ProgressBars, harmless, messages, print_json, writable
+from index.terminal import ProgressBars, command, harmless, messages, print_json
 from qa.answer import Answer, answer
 from qa.questions import Asked, Place, QuestionsError, locate, read_questions
 from qa.stores import fresh_store, searching
@@ -74,40 +72,32 @@ class Outcome:
         return self.cited if name == "cited" else float(not self.found)
 
 
+@command
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; returns the exit status: 0 measured, 1 a named error."""
     options = _options(argv)
-    writable(sys.stdout, sys.stderr)
     say = messages()
-    try:
-        notes = notes_folder(options.notes)
-        target = Path(options.json) if options.json not in (None, "-") else None
-        if target:
-            _check_target(target, notes, Path(options.questions))
-        questions = locate(read_questions(Path(options.questions)), notes)
-        with ProgressBars(say) as bars:
-            opened = fresh_store(
-                options.notes,
-                options.store,
-                remark=lambda remark: say.print(remark.local),
-                progress=bars,
-                encode_seconds=inf,
-            )
-        with opened as store:
-            outcomes = measure(store, questions)
-        if options.json == "-":
-            print_json(as_json(outcomes), indent=1)
-        else:
-            print_scores(outcomes, Console(highlight=False, markup=False, soft_wrap=True))
-        if target:
-            _write(target, as_json(outcomes))
-    except NotesError as error:
-        say.print(error.said.local, style="red")
-        return 1
-    except KeyboardInterrupt:
-        return 130
-    except BrokenPipeError:  # whoever reads has enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    notes = notes_folder(options.notes)
+    target = Path(options.json) if options.json not in (None, "-") else None
+    if target:
+        _check_target(target, notes, Path(options.questions))
+    questions = locate(read_questions(Path(options.questions)), notes)
+    with ProgressBars(say) as bars:
+        opened = fresh_store(
+            options.notes,
+            options.store,
+            remark=lambda remark: say.print(remark.local),
+            progress=bars,
+            encode_seconds=inf,
+        )
+    with opened as store:
+        outcomes = measure(store, questions)
+    if options.json == "-":
+        print_json(as_json(outcomes), indent=1)
+    else:
+        print_scores(outcomes, Console(highlight=False, markup=False, soft_wrap=True))
+    if target:
+        _write(target, as_json(outcomes))
     return 0
 
 
