@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from index.passages import sentences
+from index.words.sentences import sentences
 
 BULLET = "・"
 

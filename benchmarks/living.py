@@ -25,11 +25,11 @@ from statistics import median
 import numpy as np
 from numpy.typing import NDArray
 
-from index.passages import sentences
 from index.storage.store import Store, open_store
 from index.sync.build import build
 from index.sync.update import differences
 from index.sync.watch import Follower
+from index.words.sentences import sentences
 from index.words.tokens import Word, tokenize
 
 NOTES = 10_000

@@ -5,8 +5,6 @@ Filter.of(folder="仕事/", tags=["会議"], since="2024-04") ▶ Filter ─ adm
 
 from __future__ import annotations
 
-import calendar
-import re
 import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -14,9 +12,7 @@ from fnmatch import fnmatchcase
 from pathlib import PurePosixPath
 
 from index.messages import NOTHING, Said, joined, said, same
-from index.words.dates import DATE, numbers
-
-_DAY = re.compile(r"(\d{4})(?:[-/.年]?(\d{1,2})(?:[-/.月]?(\d{1,2})日?)?月?)?年?")
+from index.words.dates import whole_date
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,19 +105,7 @@ def _plain(text: str) -> str:
 
 def _day(text: str, *, last: bool) -> str:
     """First or last day, yyyy-mm-dd, of the day, month or year that is named."""
-    text = unicodedata.normalize("NFKC", text).strip()
-    found: tuple[int, ...] | None = None
-    if match := _DAY.fullmatch(text):
-        found = tuple(int(part or 0) for part in match.groups())
-    elif DATE.fullmatch(text):  # 令和6年4月
-        found = numbers(text)
-    try:
-        year, month, day = (*(found or (0,)), 0, 0)[:3]
-        month = month or (12 if last else 1)
-        length = calendar.monthrange(year, month)[1]
-        day = day or (length if last else 1)
-        if not (year >= 1 and day <= length):
-            raise ValueError
-    except (ValueError, calendar.IllegalMonthError) as error:
-        raise ValueError(said("not_a_date", text=text)) from error
-    return f"{year:04}-{month:02}-{day:02}"
+    if (found := whole_date(text)) is None:
+        text = unicodedata.normalize("NFKC", text).strip()
+        raise ValueError(said("not_a_date", text=text))
+    return (found.last if last else found.first).isoformat()

@@ -2,6 +2,7 @@
 
     texts ─ read_lines ▶ Line[] ─ tree ▶ Item[]      the bullets of a list, each with those below it
                        texts ─ hanging_below, parents   which lines hang on which, in any text
+                       texts ─ runs_on, unwrapped   which lines end in the midst of a sentence
 
 The only place that knows what an indent is (columns, however it is typed) and what a bullet is.
 """
@@ -12,9 +13,20 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from index.words.letters import columns, is_wide
+
 MAX_DEPTH = 40  # bullets or headings below one another; what is deeper becomes a neighbour
 COLUMNS = {"\t": 4, "　": 2}  # An indent's sign is so many columns wide; any other is one.
 BULLET = re.compile(r"[•・‣◦●○▪▫∙⁃]\s*|[-*+–]\s+|(?:\d{1,3}[.)．]|[(（]\d{1,3}[)）])\s+|[①-⑳]\s*")
+FIELD = re.compile(r"([^:：、。「」]{1,16}?)[ 　]?(?:::?|：)(?!//)[ 　]*(?=\S)")  # 締切: 3月7日
+JOINT = "\x7f"  # tokenizers read nothing there, as `markup.plain` does
+SHORTEST_WRAPPED = 20  # columns; what is shorter and ends no sentence is a name or a title
+_ENDS = re.compile(r"[。．！？!?:：][」』）)\]】\s]*$|\.\s*$")
+_ENDS_WITHIN = re.compile("[。．！？!?]")
+# What no line begins with that goes on from the one above: a label, a heading, a table, a quote.
+_BEGINS = re.compile(
+    r"[^\s:：、。]{1,12}[:：]|[QAＱＡ問答][\s.．、0-9０-９]|[#|>＞*■□◆◇▼▲★☆【○◯●→⇒※〒]|[-=_]{3}|```"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +101,11 @@ def tree(lines: Sequence[Line]) -> list[Item]:
     return roots
 
 
+def is_field(item: Item) -> bool:
+    """Whether a bullet is a key with its value: 借主: 望月."""
+    return len(item.lines) == 1 and FIELD.match(strip_bullet(item.lines[0].content)) is not None
+
+
 def parents(texts: Sequence[str]) -> list[tuple[int, ...]]:
     """For each line the numbers (from 0) of those that it hangs below, outermost first.
 
@@ -116,3 +133,46 @@ def hanging_below(texts: Sequence[str], at: int) -> int:
                 break
             end = number + 1
     return end
+
+
+def runs_on(texts: Sequence[str]) -> list[bool]:
+    """For each line whether its sentence goes on in the next one, as in mail and filled text.
+
+    A line does where it ends no sentence, is no mere name or title, and one that ends follows in
+    the same paragraph; a bullet's where what follows is further right.
+    """
+    found = [False] * len(texts)
+    ends = False  # whether a sentence ends further down in the paragraph
+    for at in range(len(texts) - 2, -1, -1):
+        own, below = texts[at], texts[at + 1]
+        ends = _follows(below) and (ends or bool(_ENDS_WITHIN.search(below)))
+        hangs = BULLET.match(own.strip()) and _follows(below) and indent(below) > indent(own)
+        found[at] = (
+            bool(ends or hangs)
+            and not _ENDS.search(own)
+            and own.strip()[:1] not in "#|>■□◆◇▼▲★☆【"
+            and columns(own) >= SHORTEST_WRAPPED
+        )
+    return found
+
+
+def unwrapped(text: str) -> str:
+    """A text as it is read, as long: without the ends of lines that are wrapped, and the indents.
+
+    Within a Japanese word JOINT takes their place, elsewhere spaces.
+    """
+    lines = text.split("\n")
+    read = lines[:1]
+    for on, line, below in zip(runs_on(lines), lines, lines[1:], strict=False):
+        content = below.lstrip()
+        within = on and is_wide(line[-1]) and is_wide(content[0])
+        gap = (JOINT if within else " ") * (1 + len(below) - len(content)) if on else "\n"
+        read.append(f"{gap}{content if on else below}")
+    return "".join(read)
+
+
+def _follows(text: str) -> bool:
+    """Whether a line may go on from the one above it."""
+    content = text.strip()
+    apart = text.startswith("　") or BULLET.match(content) or _BEGINS.match(content)
+    return bool(content) and not apart

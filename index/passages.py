@@ -4,53 +4,58 @@
 
 Which marks mean what depends on the format: plain text and Markdown, Org, CSV, or a document
 whose headings came with it. A passage is a bullet with all that hangs below it, a paragraph, a
-heading line, some rows of a table under the names of its columns. What is too large is cut where a
-reader would pause: between bullets, rows or lines, then at sentence ends. Invariant:
+heading line, some rows of a table under the names of its columns, a question with its reply. What
+is too large is cut where a reader would pause: between bullets, rows or lines, then at sentence
+ends. Invariant:
 passage.text == note.text[start : start + len(text)], every line that is not blank is in a passage,
 and only a line longer than a passage is in more than one.
 """
 
 from __future__ import annotations
 
-import csv
 import re
 from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from itertools import chain, islice, pairwise
+from dataclasses import dataclass, replace
+from itertools import groupby
 from pathlib import PurePosixPath
 
+from index.formats import tables
 from index.formats.metadata import MARKDOWN
 from index.notes import Note
-from index.outline import MAX_DEPTH, Item, Line, read_lines, strip_bullet, tree
+from index.outline import (
+    MAX_DEPTH,
+    Item,
+    Line,
+    is_field,
+    read_lines,
+    runs_on,
+    strip_bullet,
+    tree,
+    unwrapped,
+)
+from index.words.asking import asks
+from index.words.dates import find_dates
+from index.words.letters import nfkc
 from index.words.markup import Fences, front_matter
+from index.words.sentences import sentence_pieces
 
-SPLITTER = 2  # raise when a change here cuts differently: every store is then cut again
+SPLITTER = 3  # raise when a change here cuts differently: every store is then cut again
 
 MAX_LINES = 12  # what fits one glance; the question files hold a hit to the same size
 MAX_CHARS = 600  # about 400 of the encoder's 512 tokens (0.66 a character over JaQuAD's texts)
 MAX_HEADING_CHARS = 80  # a plain line longer than this is a sentence rather than a title
-MAX_RECORD_LINES = 50  # A quote in a CSV that stays open longer was never meant to open.
 
 _MARKDOWN_HEADING = re.compile(r"(#{1,6})\s+(\S.*)")
 _UNDERLINE = re.compile(r"(=+|-{3,}|＝+|─{3,}|━{3,})\s*$")
 _SIGN_HEADING = re.compile(r"[■□◆◇▼▲★☆【]")
-_TABLE_ROW = re.compile(r"\|.*\|\s*$")
-_TABLE_RULE = re.compile(r"\|(?=.*-)[\s:|+-]+$")  # below the names of a table's columns
-_CELL_WALL = re.compile(r"(?<!\\)\|")
-_COLUMN_NAMES = re.compile(  # A CSV's names are short and no numbers: not 1,000円.
-    r'(?:"?[^\W\d][^\n,;\t"。]{0,19}"?(?:[,;\t]|$)){2,}'
-)
-_NUMBER = re.compile(r"[-+±¥$€]?[0-9][0-9,./:％%-]*|")
 _ORG_HEADING = re.compile(r"\*+\s")
 _ORG_TITLE = re.compile(
     r"\*+\s+(?!\s)(?:(?:TODO|NEXT|DOING|WAITING|WAIT|HOLD|DONE|CANCELED|CANCELLED)\s+(?!\s))?"
     r"(?:\[#\w\]\s+(?!\s))?(.*?)(?:(?<!\s)\s+:[\w@#%:]+:)?$"
 )
 _ORG_OPENING = re.compile(r"#\+begin_(\S+)|:[\w-]+:$", re.IGNORECASE)
-_SENTENCE_END = re.compile(r"[。．！？!?]+[」』）)\]】]*|\.(?=\s)")
-_PAUSE = re.compile(r"[、，,;；：:）)」』\s]")
 _CLOSES_SENTENCE = "。．.!?！？、，,;；"
 
 
@@ -65,11 +70,32 @@ class Passage:
     text: str  # the note's own characters, from the first line's first to the last line's last
     start: int  # where in the note's text it begins, in characters
     page: int | None = None  # The page of a PDF that it begins on, from 1.
+    date: str = ""  # The day or month that it stands under, as `Date.iso`; empty where none is.
+
+    @property
+    def above(self) -> tuple[str, ...]:
+        """What stands above it: its note's name, titles and parent bullets, outermost first."""
+        name = PurePosixPath(self.path).stem
+        return self.heading if name in self.heading else (name, *self.heading)
+
+    @property
+    def as_read(self) -> str:
+        """The text for search, as long: words that a line's end cuts are whole, cells are apart.
+
+        The cells 1,200 and 300 of a CSV are not 1,200,300.
+        """
+        if tables.holds_records(self.path):
+            return tables.cells_apart(self.text)
+        return unwrapped(self.text)
 
 
 def split(note: Note) -> list[Passage]:
     """The passages of a note, in order of their first line; see the module for what they obey."""
-    return list(_splitter(note).run())
+    found: list[Passage] = []
+    for passage in _splitter(note).run():
+        whole = _with_reply(found[-1], passage, note) if found else None
+        found[-1:] = [whole] if whole else [*found[-1:], passage]
+    return found
 
 
 def label(text: str) -> str:
@@ -81,13 +107,21 @@ def label(text: str) -> str:
     content = text.strip()
     if match := _MARKDOWN_HEADING.match(content):
         content = match[2].rstrip("#").rstrip() or match[2]
-    first, _, below = content.partition("\n")
-    if _TABLE_ROW.match(first) and (not below or _TABLE_RULE.match(below.strip())):
-        return _names(_CELL_WALL.split(first.strip())[1:-1])
-    if _COLUMN_NAMES.fullmatch(content):
-        return _names(name.strip().strip('"') for name in re.split("[,;\t]", content))
+    if names := tables.column_names(content):
+        return _short(", ".join(name for cell in names if (name := " ".join(cell.split()))))
     content = match[1] if (match := _ORG_TITLE.match(content)) else strip_bullet(content)
     return _short(content.strip("■□◆◇▼▲★☆ 　*_"))
+
+
+def _with_reply(before: Passage, after: Passage, note: Note) -> Passage | None:
+    """What asks and what replies as one passage; None where that is not so, or too much for one."""
+    lines, chars = after.end_line - before.start_line, after.start + len(after.text) - before.start
+    if before.heading != after.heading or lines >= MAX_LINES or chars > MAX_CHARS:
+        return None
+    if before.end_line == after.start_line or not asks(before.text.rpartition("\n")[2]):
+        return None
+    text = note.text[before.start : before.start + chars]
+    return replace(before, end_line=after.end_line, text=text)
 
 
 def _splitter(note: Note) -> _Splitter:
@@ -96,7 +130,7 @@ def _splitter(note: Note) -> _Splitter:
         return _DocumentSplitter(note, dict(note.headings))
     if suffix == ".org":
         return _OrgSplitter(note)
-    if suffix in (".csv", ".tsv"):
+    if tables.holds_records(note.path):
         return _RecordSplitter(note)
     return _Splitter(note)
 
@@ -111,7 +145,8 @@ class _Splitter:
         self.note = note
         self.texts = note.lines
         self.fences = Fences(self.texts)
-        self.headings: list[tuple[int, str]] = []  # (level, label), levels rising
+        self.headings: list[tuple[int, str, str]] = []  # (level, label, date), levels rising
+        self.date = note.day
         self.lines = read_lines(self.texts)
         self.first = next((line.number for line in self.lines if line.content), 0)
 
@@ -131,12 +166,11 @@ class _Splitter:
                 level, length = heading
                 self.headings = [above for above in self.headings if above[0] < level]
                 yield from self._pieces([self.lines[at : at + length]])
-                self.headings.append((level, label(line.text)))
+                self.headings.append((level, label(line.text), self._dated(line.text)))
                 at += length
             elif line.bullet:
                 end = self._list_end(at)
-                for item in tree(self.lines[at:end]):
-                    yield from self._item(item, ())
+                yield from self._list(tree(self.lines[at:end]))
                 at = end
             else:
                 end = self._paragraph_end(at)
@@ -214,14 +248,14 @@ class _Splitter:
 
     def _paragraph_end(self, at: int) -> int:
         """Where a paragraph ends: blank line, bullet, heading, code, or an indented opening."""
-        table = bool(_TABLE_ROW.match(self.lines[at].content))
+        table = tables.is_row(self.lines[at].content)
         for end in range(at + 1, len(self.lines)):
             line = self.lines[end]
             if (
                 not line.content
                 or line.bullet
                 or self._marked_heading(line)
-                or bool(_TABLE_ROW.match(line.content)) != table
+                or tables.is_row(line.content) != table
                 or line.text.startswith("　")
                 or self._block(end) > end
             ):
@@ -230,12 +264,32 @@ class _Splitter:
 
     def _paragraph(self, lines: Sequence[Line]) -> Iterator[Passage]:
         """Lines that belong together; a table's first row is a heading to the others."""
-        named = len(lines) > 1 and _TABLE_RULE.match(lines[1].content)
-        if named and _TABLE_ROW.match(lines[0].content):
+        if len(lines) > 1 and tables.is_rule(lines[1].content) and tables.is_row(lines[0].content):
             yield from self._pieces([lines[:2]])
             yield from self._pieces([[line] for line in lines[2:]], (label(lines[0].text),))
         else:
-            yield from self._pieces([[line] for line in lines])
+            yield from self._pieces(self._sentences(lines))
+
+    def _sentences(self, lines: Sequence[Line]) -> list[list[Line]]:
+        """Lines in groups, each up to a line at whose end a sentence ends."""
+        groups: list[list[Line]] = []
+        goes_on = False
+        for line, on in zip(lines, runs_on([line.text for line in lines]), strict=True):
+            if goes_on:
+                groups[-1].append(line)
+            else:
+                groups.append([line])
+            goes_on = on
+        return groups
+
+    def _list(self, items: Sequence[Item]) -> Iterator[Passage]:
+        """Passages of a list's outermost bullets; fields of one record together."""
+        for fields, group in groupby(items, key=lambda item: not item.children and is_field(item)):
+            if fields:
+                yield from self._pieces([item.lines for item in group])
+            else:
+                for item in group:
+                    yield from self._item(item, ())
 
     def _item(self, item: Item, parents: tuple[str, ...]) -> Iterator[Passage]:
         """One passage for a bullet and all below it; where too large, the bullet with what fits."""
@@ -291,9 +345,21 @@ class _Splitter:
     def _slice(
         self, start: int, end: int, first: int, last: int, parents: tuple[str, ...]
     ) -> Passage:
-        heading = tuple(text for _, text in self.headings) + parents
+        heading = tuple(text for _, text, _ in self.headings) + parents
+        date = self._date()
+        date = "" if re.fullmatch("[0-9]{4}", date) else date  # a year is no day to stand under
         page = bisect_right(self.note.pages, first) or None
-        return Passage(self.note.path, first, last, heading, self.note.text[start:end], start, page)
+        text = self.note.text[start:end]
+        return Passage(self.note.path, first, last, heading, text, start, page, date)
+
+    def _date(self) -> str:
+        """The day, month or year of the headings above the line at hand, else the note's."""
+        return next((of for *_, of in reversed(self.headings) if of), self.date)
+
+    def _dated(self, heading: str) -> str:
+        """The day, month or year that a heading names, with the year above it; else empty."""
+        found = [of.near(self._date()) for of in find_dates(nfkc(heading))]
+        return next((of.iso for of in found), "")
 
 
 class _OrgSplitter(_Splitter):
@@ -357,85 +423,20 @@ class _RecordSplitter(_Splitter):
 
     def run(self) -> Iterator[Passage]:
         """The first record, where it names the columns, then as many in a passage as fit."""
-        records = self._records()
+        every = [
+            (self.lines[at:end], cells)
+            for at, end, cells in tables.records(self.texts, self.note.path)
+        ]
         names: tuple[str, ...] = ()
-        for lines, cells in islice(records, 1):
-            if len(cells) > 1 and not all(_NUMBER.fullmatch(cell.strip()) for cell in cells):
-                names = (label("\n".join(line.text for line in lines)),)
-                yield from self._pieces([lines])
-            else:
-                records = chain([(lines, cells)], records)
-        yield from self._pieces((lines for lines, _ in records), names)
-
-    def _records(self) -> Iterator[tuple[Sequence[Line], list[str]]]:
-        """Each record's lines and cells; a record has several lines where a quoted cell has."""
-        at = 0
-        delimiter = self._delimiter()
-        while at < len(self.lines):
-            end = min(at + MAX_RECORD_LINES, len(self.lines))
-            following = (self.texts[line] + "\n" for line in range(at, end))
-            reader = csv.reader(chain(following, ["\n"]), delimiter=delimiter)
-            try:
-                cells = next(reader)
-            except csv.Error:  # a NUL, or a cell larger than the module reads
-                cells = []
-            # One more line than there are: a quote that nothing closes, so not one to go by.
-            length = reader.line_num if cells and reader.line_num <= end - at else 1
-            if any(line.content for line in self.lines[at : at + length]):
-                yield self.lines[at : at + length], cells
-            at += length
-
-    def _delimiter(self) -> str:
-        """The sign that stands most often in the first line that is not blank."""
-        first = next(filter(str.strip, self.texts), "")
-        signs = "\t,;" if self.note.path.lower().endswith(".tsv") else ",;\t"
-        return max(signs, key=first.count)  # the first of equals
-
-
-def sentences(text: str) -> list[tuple[int, int]]:
-    """Start and end of each sentence, in characters; together they cover the text exactly."""
-    bounds = [0, *(match.end() for match in _SENTENCE_END.finditer(text)), len(text)]
-    return [(start, end) for start, end in pairwise(bounds) if start < end]
-
-
-def sentence_pieces(text: str, limit: int) -> list[tuple[int, int]]:
-    """Start and end of pieces of about equal length, none over limit characters.
-
-    Cut where a sentence ends, else at a comma or space, else anywhere; together they cover the
-    text exactly.
-    """
-    parts = [
-        (start + a, start + b)
-        for start, end in sentences(text)
-        for a, b in _hard_cuts(text[start:end], limit)
-    ]
-    share = len(text) / -(-len(text) // limit)  # equal pieces: no lone tail of three words
-    pieces: list[tuple[int, int]] = []
-    for start, end in parts:
-        if pieces and end - pieces[-1][0] <= limit and start - pieces[-1][0] < share:
-            pieces[-1] = (pieces[-1][0], end)
-        else:
-            pieces.append((start, end))
-    return pieces
-
-
-def _hard_cuts(sentence: str, limit: int) -> Iterator[tuple[int, int]]:
-    start = 0
-    while len(sentence) - start > limit:
-        pauses = [m.end() for m in _PAUSE.finditer(sentence, start + limit // 2, start + limit)]
-        end = pauses[-1] if pauses else start + limit
-        yield start, end
-        start = end
-    yield start, len(sentence)
+        if every and tables.name_columns(every[0][1]):
+            first, _ = every.pop(0)
+            names = (label("\n".join(line.text for line in first)),)
+            yield from self._pieces([first])
+        yield from self._pieces((lines for lines, _ in every), names)
 
 
 def _short(content: str) -> str:
     return content if len(content) <= MAX_HEADING_CHARS else content[: MAX_HEADING_CHARS - 1] + "…"
-
-
-def _names(cells: Iterable[str]) -> str:
-    """The names of a table's columns as a heading: 品名, 単価, 数量."""
-    return _short(", ".join(name for cell in cells if (name := " ".join(cell.split()))))
 
 
 def _fits(lines: Sequence[Line]) -> bool:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from datetime import date
 from functools import partial
 
 from index.filters import Filter
@@ -27,7 +28,9 @@ from qa.reader import reader_failed
 from qa.retrieve import CANDIDATES, candidates
 from qa.stores import searching
 from qa.understanding.followup import asks_on, standalone
+from qa.understanding.kinds import kind_asked, names_time
 from qa.understanding.question import MAX_CHARS, clean, read_question
+from qa.understanding.time import dated
 from qa.why import found_words
 
 NOT_FOUND = said("not_found").ja
@@ -53,6 +56,7 @@ class Answer:
     span: AnswerSpan | None = None  # the very words of a quote, where they are sure
     close: bool = True  # Beside a refusal: whether something near might have answered.
     message: Said = NOTHING  # This stands in an answer's place.
+    more: int = 0  # lines besides that answer as well as those that are cited
 
     @property
     def notice(self) -> str:
@@ -79,6 +83,7 @@ def ask(
     history: Sequence[str] = (),
     k: int = 5,
     within: Filter | None = None,
+    today: date | None = None,
 ) -> Answer:
     """Answer a question with the fewest exact lines of the notes, or say they do not answer it.
 
@@ -89,6 +94,7 @@ def ask(
             them (それはいつ？) is completed from them, and 他には？ leaves out what was said.
         k: how many passages to give beside the answer.
         within: which notes to ask; all when None.
+        today: what 昨日 and the like are counted from; the system's day when None.
 
     Raises:
         StoreError: the store is missing, damaged, or of another version or model.
@@ -96,7 +102,8 @@ def ask(
     """
     if k < 1:
         raise ValueError(f"k must be at least 1, not {k}")
-    return searching(store, partial(answer, question, history=history, k=k, within=within))
+    asking = partial(answer, question, history=history, k=k, within=within, today=today)
+    return searching(store, asking)
 
 
 def answer(
@@ -107,6 +114,7 @@ def answer(
     history: Sequence[str] = (),
     k: int = 5,
     within: Filter | None = None,
+    today: date | None = None,
 ) -> Answer:
     """Answer from one generation of an index; see `ask`.
 
@@ -117,8 +125,10 @@ def answer(
         history: earlier questions of the conversation, oldest first.
         k: how many passages to give beside the answer.
         within: which notes to ask; all when None.
+        today: what 昨日 and the like are counted from; the system's day when None.
     """
     full = standalone(clean(question), [clean(earlier) for earlier in history])
+    full = dated(full, index, today)
     topic, on = asks_on(full)
     asked = read_question(topic, index)
     if asked.empty:
@@ -129,11 +139,11 @@ def answer(
     lost = {hit.passage.path for hit in found[:k] if not there[hit.passage.path]}
     probability = confidence(asked, hits)
     citations: tuple[Citation, ...] = ()
-    span = None
+    span, more = None, 0
     if probability >= ANSWERS_FROM:
-        lines = choose(asked, hits)
+        lines, more = choose(asked, hits)
         if on == "other" and history:
-            lines = choose(asked, hits, said=lines)
+            lines, more = choose(asked, hits, said=lines)
             probability = probability if lines else 0.0
         citations, gone = cite(asked, hits, lines, index)
         lost |= gone
@@ -145,16 +155,27 @@ def answer(
     message = NOTHING if citations else said("files_unreadable" if unread else "not_found")
     return Answer(
         question=full,
-        text="\n".join(f"{cited.quote} [{cited.n}]" for cited in citations) or message.ja,
+        text="\n".join(f"{cited.shown} [{cited.n}]" for cited in citations) or message.ja,
         found=bool(citations),
         confidence=probability,
         citations=citations,
         hits=tuple(replace(hit, words=found_words(asked, hit.passage.text)) for hit in hits[:k]),
         absent=tuple(word for word in asked.absent if not _shown(word, hits)),
-        notices=tuple(filter(None, [*_lost(lost), behind, *_limits(full, index, hits, within)])),
+        notices=tuple(
+            filter(
+                None,
+                [
+                    *_lost(lost),
+                    *_besides(citations, more, kind_asked(full)),
+                    behind,
+                    *_limits(full, index, hits, within),
+                ],
+            )
+        ),
         span=span,
         close=any(map(_close, hits[:NEAREST])),
         message=message,
+        more=more,
     )
 
 
@@ -176,6 +197,16 @@ def _shown(word: str, hits: Sequence[Hit]) -> bool:
 def _lost(paths: Iterable[str]) -> list[Said]:
     """What to say of notes that cannot be quoted as they were indexed."""
     return [said("note_lost", path=path) for path in sorted(paths)[:NAMED]]
+
+
+def _besides(citations: Sequence[Citation], more: int, kind: tuple[str, str]) -> Iterator[Said]:
+    """How many more lines answer, and of what day a quote is that names no time when asked for."""
+    if more:
+        yield said("more_lines", count=more)
+    named = any(names_time(cited.quote) for cited in citations)
+    dates = dict.fromkeys(cited.date for cited in citations if cited.date)
+    if kind[0] == "time" and dates and not named:
+        yield said("of_day", date=", ".join(dates))
 
 
 def _limits(

@@ -6,23 +6,33 @@ Hit[] ─ lines, and sentences of long ones ▶ choose ▶ Line[], in the order 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+import re
+from collections.abc import Sequence, Set
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
-from index.outline import hanging_below, parents, strip_bullet
-from index.passages import Passage, label, sentence_pieces
+from index.formats.tables import holds_records, is_rule
+from index.outline import FIELD, hanging_below, parents, runs_on, strip_bullet
+from index.passages import Passage, label
+from index.words.asking import asks
+from index.words.sentences import sentence_pieces, sentences
 from qa.hit import Hit
 from qa.rank import says_more, share
 from qa.understanding.evidence import above, content, evidence, with_headings
 from qa.understanding.question import Question
 
 QUOTED_HITS = 3  # passages whose lines may be quoted: below them, right ones are rare
-MAX_CITATIONS = 3  # an answer is read at a glance
+MAX_CITATIONS = 3  # that complete one another: an answer is read at a glance
+AS_GOOD_HITS = 10  # passages looked at for lines that answer as well as the best one
+MOST_AS_GOOD = 5  # of these that are quoted; the rest is counted
+MOST = 0.5  # share of the question's weight that a line holds which others may stand beside
+SAME = 0.05  # Shares of the question's weight that differ by less are as good.
 LONG_LINE = 160  # characters; of a longer line only the sentences that answer are quoted
 NEW_EVIDENCE = 0.2  # share of the question's weight that a further line must add to be quoted
 NEAR_BEST = 3.0  # below the best hit's score; a weaker hit adds no line
 LINE_WEIGHT = 3.0  # What a line itself holds counts so much against its passage's score.
 FINDING_WEIGHT = 3.0  # The reader's pointing into a line, where it is sure and answers.
+FIELD_WEIGHT = 3.0  # 締切: 3月7日 where the question names 締切
 SAYS_AS_MUCH = 0.75  # 他には？: a further line holds this share of what the first answer held.
 
 
@@ -38,11 +48,19 @@ class Line:
     context: tuple[float, ...]  # the same in what stands above it
 
 
-def choose(question: Question, hits: Sequence[Hit], said: Sequence[Line] = ()) -> list[Line]:
+class Chosen(NamedTuple):
+    """The lines that answer, in the order they are to be read, and how many more do so too."""
+
+    lines: list[Line]
+    more: int = 0
+
+
+def choose(question: Question, hits: Sequence[Hit], said: Sequence[Line] = ()) -> Chosen:
     """The fewest lines that hold what is asked: the best one, then any that adds enough.
 
     The best line holds the largest share of the question's weight. A further line is taken while
-    it holds words that none before it held (the two halves of an answer often stand apart).
+    it holds words that none before it held (the two halves of an answer often stand apart). Where
+    one line holds all of it, those that hold as much stand beside it, the newest notes' first.
 
     What was said already is left out, and what says much less of the question than that did.
     """
@@ -62,17 +80,17 @@ def choose(question: Question, hits: Sequence[Hit], said: Sequence[Line] = ()) -
             and not any(_overlap(_with_children(line, hits[line.hit]), told) for told in said)
         ]
     if not lines:
-        return []
+        return Chosen([])
 
-    asked = {term for word in question.words for term in word.all_terms}
+    asked = frozenset(term for word in question.words for term in word.all_terms)
 
     def worth(line: Line) -> tuple[float, float, bool, int]:
         held = _held(line, question)
         pointed = FINDING_WEIGHT * _pointed_at(line, hits[line.hit])
         # Of two that hold as much, a title above its sentence say, the one that tells something.
-        text = hits[line.hit].passage.text[line.start : line.end]
-        tells = not content(text).terms <= asked
-        return LINE_WEIGHT * held + pointed + hits[line.hit].score, held, tells, -line.start
+        tells = _tells(line, hits, asked)
+        field = FIELD_WEIGHT * (tells and _is_field(line, hits, asked))
+        return LINE_WEIGHT * held + pointed + field + hits[line.hit].score, held, tells, -line.start
 
     best = max(lines, key=worth)
     chosen = [best]
@@ -89,8 +107,68 @@ def choose(question: Question, hits: Sequence[Hit], said: Sequence[Line] = ()) -
             break
         chosen.append(further)
         held = [max(pair) for pair in zip(held, further.evidence, strict=True)]
-    chosen.sort(key=lambda line: (line.hit != best.hit, line.hit, line.start))  # as it is read
-    return _joined([_with_children(line, hits[line.hit]) for line in chosen], hits)
+    as_good = _as_good(question, best, hits, asked) if len(chosen) == 1 else []
+    as_good = [line for line in as_good if not any(_overlap(line, told) for told in said)]
+    if as_good:
+        dates = [hits[line.hit].passage.date for line in (best, *as_good)]
+        chosen = [best, *as_good][:MOST_AS_GOOD]
+        newest = sorted(set(dates), reverse=True)
+        chosen.sort(
+            key=lambda line: (newest.index(hits[line.hit].passage.date), line.hit, line.start)
+        )
+    else:
+        chosen.sort(key=lambda line: (line.hit != best.hit, line.hit, line.start))  # as it is read
+    joined = _joined([_with_children(line, hits[line.hit]) for line in chosen], hits)
+    return Chosen(joined, 1 + len(as_good) - len(chosen) if as_good else 0)
+
+
+def _as_good(question: Question, best: Line, hits: Sequence[Hit], asked: Set[str]) -> list[Line]:
+    """The lines that hold of each word as much as the best one does, none that says the same.
+
+    Where that one says more than the question's words, each of the others does.
+    """
+    tells = _tells(best, hits, asked)
+    if share(best.evidence, question.weights) < NEW_EVIDENCE or _held(best, question) < MOST:
+        return []
+    texts = {hits[best.hit].passage.text[best.start : best.end]}
+    found = []
+    for rank, hit in enumerate(hits[:AS_GOOD_HITS]):
+        if not _as_near(hit, hits[best.hit]):
+            continue
+        for line in _lines(question, rank, hit):
+            text = hit.passage.text[line.start : line.end]
+            held = zip(line.evidence, best.evidence, strict=True)
+            as_sure = _held(line, question) >= _held(best, question) - SAME
+            as_sure = as_sure and (not tells or _tells(line, hits, asked))
+            if text not in texts and as_sure and all(own >= of - SAME for own, of in held):
+                texts.add(text)
+                found.append(line)
+    return found
+
+
+def _as_near(hit: Hit, best: Hit) -> bool:
+    """Whether a hit is as near as the best one: by its score, or by each sign of words.
+
+    Of lines that are alike but for the answer the reader prefers one by chance.
+    """
+    if hit.score >= best.score - NEAR_BEST or not (hit.signs and best.signs):
+        return hit.score >= best.score - NEAR_BEST
+    own, of = hit.signs, best.signs
+    names = ("sentences", "distinctive", "triples", "kind")
+    return all(getattr(own, name) >= getattr(of, name) - SAME for name in names)
+
+
+def _tells(line: Line, hits: Sequence[Hit], asked: Set[str]) -> bool:
+    """Whether a line says more than the words of the question, by their terms."""
+    text = hits[line.hit].passage.text[line.start : line.end]
+    return not content(text).terms <= asked
+
+
+def _is_field(line: Line, hits: Sequence[Hit], asked: Set[str]) -> bool:
+    """Whether a line is a key with its value, and the key is asked for."""
+    field = FIELD.match(hits[line.hit].passage.text[line.start : line.end])
+    words = content(field[1]).words if field else ()
+    return bool(words) and not any(asked.isdisjoint(word.all_terms) for word in words)
 
 
 def _held(line: Line, question: Question) -> float:
@@ -101,7 +179,7 @@ def _held(line: Line, question: Question) -> float:
 def _pointed_at(line: Line, hit: Hit) -> float:
     """How surely the reader finds the answer in a line, 0 to 1."""
     found = hit.finding
-    if found is None or not line.start <= found.start < line.end:
+    if found is None or not line.start <= found.start < min(line.end, found.end):
         return 0.0
     return found.sure / (1 + math.exp(-max(-30.0, min(found.answers, 30.0))))
 
@@ -112,36 +190,56 @@ def _overlap(one: Line, other: Line) -> bool:
 
 def _lines(question: Question, rank: int, hit: Hit) -> list[Line]:
     passage = hit.passage
-    pieces = _pieces(passage)
-    labels = [label(text.strip()) for text in pieces]
+    pieces, apart = _pieces(passage), passage.as_read
+    labels = [label(re.sub(r"\n\s*", "", text.strip())) for text in pieces]
     found: list[Line] = []
+    asked: tuple[float, ...] | None = None  # what a line held that asks; its reply holds that too
     offset = 0
-    for text, above_it in zip(pieces, parents(pieces), strict=True):
+    for text, above_it, below in zip(pieces, parents(pieces), [*pieces[1:], ""], strict=True):
         body = text.strip()
-        if body:
-            heading = (*passage.heading, *(labels[at] for at in above_it))
-            context = above(question, heading)
+        if body and not (is_rule(body) or is_rule(below)):  # nor the names of a table's columns
+            parents_of_it = [labels[at] for at in above_it]
+            context = above(question, (*passage.above, *parents_of_it), passage.date)
             begins = offset + text.index(body)
-            for start, end in _quotable(body):
-                held = content(body[start:end])
+            if asks(body):
+                held = content(body, passage.date)
+                asked = tuple(evidence(word, held) for word in question.words)
+            for start, end in [] if asks(body) else _quotable(body, passage):
+                held = content(apart[begins + start : begins + end], passage.date)
+                if not (held.words or held.pairs):  # a bare A: says nothing
+                    continue
                 own = tuple(evidence(word, held) for word in question.words)
-                found.append(Line(rank, begins + start, begins + end, heading, own, context))
+                own = with_headings(own, asked) if asked else own
+                found.append(
+                    Line(
+                        rank,
+                        begins + start,
+                        begins + end,
+                        (*passage.heading, *parents_of_it),
+                        own,
+                        context,
+                    )
+                )
         offset += len(text) + 1
     return found
 
 
 def _pieces(passage: Passage) -> list[str]:
-    """The lines of a passage; in a table of records, a record whose quoted cell has several is one.
+    """The lines of a passage; those that one sentence goes through, or one record, are one.
 
     Joined by line ends they are the passage again.
     """
+    lines = passage.text.split("\n")
+    records = holds_records(passage.path)
+    wrapped = [False] * len(lines) if records else runs_on(lines)
     pieces: list[str] = []
-    records = passage.path.lower().endswith((".csv", ".tsv"))
-    for text in passage.text.split("\n"):
-        if records and pieces and pieces[-1].count('"') % 2:
-            pieces[-1] += "\n" + text
+    goes_on = False
+    for line, on in zip(lines, wrapped, strict=True):
+        if goes_on:
+            pieces[-1] += "\n" + line
         else:
-            pieces.append(text)
+            pieces.append(line)
+        goes_on = on or (records and pieces[-1].count('"') % 2 == 1)
     return pieces
 
 
@@ -149,9 +247,15 @@ def _is_front_matter(hit: Hit) -> bool:
     return hit.passage.start_line == 1 and hit.passage.text.startswith("---\n")
 
 
-def _quotable(body: str) -> list[tuple[int, int]]:
-    """Start and end of what may be quoted of a line: all of it, or some sentences of a long one."""
-    pieces = sentence_pieces(body, LONG_LINE) if len(body) > LONG_LINE else [(0, len(body))]
+def _quotable(body: str, passage: Passage) -> list[tuple[int, int]]:
+    """Start and end of what may be quoted of a line: all of it, or some sentences of a long one.
+
+    Of prose that goes through several lines each sentence.
+    """
+    if "\n" in body and not holds_records(passage.path):
+        pieces = sentences(body)
+    else:
+        pieces = sentence_pieces(body, LONG_LINE) if len(body) > LONG_LINE else [(0, len(body))]
     spans = []
     for start, end in pieces:
         piece = strip_bullet(body[start:end].strip())
@@ -165,10 +269,12 @@ def _with_children(line: Line, hit: Hit) -> Line:
     """A bullet with the bullets below it: a heading of a list is no answer without the list."""
     text = hit.passage.text
     begin = text.rfind("\n", 0, line.start) + 1
+    own = 1 + text.count("\n", line.start, line.end)
     rest = text[begin:].split("\n")
-    if begin + len(rest[0].rstrip()) != line.end:  # sentences from within a long line
+    all_of_it = len(strip_bullet("\n".join(rest[:own]).strip())) == line.end - line.start
+    if not all_of_it:  # sentences from within a long line
         return line
-    hanging = rest[: hanging_below(rest, 0)]
+    hanging = rest[: max(own, hanging_below(rest, 0))]
     return replace(line, end=begin + len("\n".join(hanging).rstrip()))
 
 

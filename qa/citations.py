@@ -16,6 +16,7 @@ from itertools import chain
 
 from index.errors import Unreadable
 from index.folder import NoteFile
+from index.formats.tables import holds_records, record_at
 from index.messages import Said, joined, said, same
 from index.names import visible
 from index.notes import Note, read_note
@@ -23,11 +24,14 @@ from index.outline import indent, strip_bullet
 from index.passages import MAX_CHARS as PASSAGE_CHARS
 from index.passages import Passage
 from index.storage.searcher import Searcher
+from index.words.dates import Date, find_dates
+from index.words.letters import nfkc
 from index.words.tokens import normalize
 from qa.choose import Line
 from qa.hit import Hit
 from qa.rank import earned_by_meaning
-from qa.understanding.kinds import NO_KIND, kind_asked
+from qa.understanding.evidence import content, evidence
+from qa.understanding.kinds import NO_KIND, kind_asked, names_time
 from qa.understanding.question import Question
 from qa.why import NO_REASON, Why, why
 
@@ -35,6 +39,7 @@ TITLE = re.compile(
     r"\s*(?:#+\s|\*+\s|[■□◆◇▼▲★☆【]|(?:-{3,}|={3,})\s*$)"
 )  # where another part begins
 AROUND = 3  # lines above and below what answers, where more is asked for
+FARTHEST = 2_000  # lines above a quote that are looked at for the day it stands under
 SURE = 0.5  # probability of the span, from which it is shown; see benchmarks/README.md
 ANSWERS = 0.0  # log odds that its passage answers, likewise
 _WHOLE = re.compile(
@@ -57,7 +62,17 @@ class Citation:
     changed: bool = False  # the file has changed since it was indexed; lines are as they are now
     page: int | None = None  # The page of a PDF, from 1.
     why: Why = NO_REASON
+    date: str = ""  # The day or month that it stands under, as `Date.iso`; empty where none is.
     column: int = 0  # characters of start_line that stand before the quote
+    # Of a table's row: names of columns and cells, those that were asked for or by.
+    cells: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def shown(self) -> str:
+        """The quote as an answer shows it; of a row 「製品: ロボット掃除機 · 感想: 静か」."""
+        return " · ".join(f"{name}: {cell}" if name else cell for name, cell in self.cells) or (
+            self.quote
+        )
 
 
 def cite(
@@ -65,7 +80,8 @@ def cite(
 ) -> tuple[tuple[Citation, ...], set[str]]:
     """The chosen lines as they are in the files now, numbered in order.
 
-    And the paths of notes whose lines would have been cited, but are not there any more.
+    And the paths of notes whose lines would have been cited, but are not there any more. No lines
+    where a record that is among them has nothing in the column that is asked for.
     """
     citations: list[Citation] = []
     lost: set[str] = set()
@@ -79,6 +95,9 @@ def cite(
         quote = passage.text[line.start : line.end]
         before = passage.text.rfind("\n", 0, line.start) + 1
         last = first + quote.count("\n")
+        record = _record(current[0], first, last)
+        if (cells := _cells(question, record)) is None:
+            return (), lost
         citations.append(
             Citation(
                 n=len(citations) + 1,
@@ -90,10 +109,71 @@ def cite(
                 changed=current[1],
                 page=bisect_right(current[0].pages, first) or None,
                 why=why(question, quote, line.heading, earned_by_meaning(hits[line.hit])),
+                date=passage.date,
                 column=_column(current[0].lines[first - 1], quote, line.start - before),
+                cells=cells,
             )
         )
+    if kind_asked(question.text)[0] == "time":
+        dated = _dated_lines(citations, index)
+        citations += [replace(cited, n=n) for n, cited in enumerate(dated, len(citations) + 1)]
     return tuple(citations), lost
+
+
+def _record(note: Note, first: int, last: int) -> list[tuple[str, str]]:
+    """The record that stands on some lines, counted from 1; empty for what is no lone record."""
+    lone = first == last or holds_records(note.path)
+    return record_at(note.lines, note.path, first - 1) if lone else []
+
+
+def _cells(
+    question: Question, record: Sequence[tuple[str, str]]
+) -> tuple[tuple[str, str], ...] | None:
+    """The cells of a record that a question is by, and those whose column it names, else all.
+
+    None where what it names is empty: then the record does not say it.
+    """
+
+    def holds(text: str) -> bool:
+        return any(evidence(word, content(text)) for word in question.words)
+
+    by = [holds(cell) for _, cell in record]
+    asked = [holds(name) and not here for (name, _), here in zip(record, by, strict=True)]
+    answering = [cell for (_, cell), of in zip(record, asked, strict=True) if of]
+    if answering and not any(answering):
+        return None
+    wanted = [here or of or not answering for here, of in zip(by, asked, strict=True)]
+    return tuple(pair for pair, shown in zip(record, wanted, strict=True) if shown and pair[1])
+
+
+def _dated_lines(citations: Sequence[Citation], index: Searcher) -> list[Citation]:
+    """The lines that name the day which quotes without a time of their own stand under."""
+    found: dict[tuple[str, int], Citation] = {}
+    for cited in citations:
+        if not cited.date or names_time(cited.quote):
+            continue
+        current = read_back(index, cited.path)
+        lines = current[0].lines if current else []
+        for number in range(cited.start_line - 1, max(cited.start_line - FARTHEST, 0), -1):
+            quote = lines[number - 1].strip().lstrip("#*-• ")
+            if any(of.near(cited.date).iso == cited.date for of in _dates(quote)):
+                column = lines[number - 1].index(quote)
+                found[cited.path, number] = replace(
+                    cited,
+                    start_line=number,
+                    end_line=number,
+                    quote=quote,
+                    column=column,
+                    why=NO_REASON,
+                    cells=(),
+                )
+                break
+    return list(found.values())
+
+
+def _dates(text: str) -> list[Date]:
+    """The days and months that a text names."""
+    return [found for found in find_dates(nfkc(text)) if found.month]
 
 
 def at_length(citations: Sequence[Citation], index: Searcher) -> tuple[Citation, ...]:
@@ -105,7 +185,7 @@ def at_length(citations: Sequence[Citation], index: Searcher) -> tuple[Citation,
     if not citations:
         return ()
     best, *others = citations
-    record = best.path.lower().endswith((".csv", ".tsv"))
+    record = holds_records(best.path)
     current = None if record or best.end_line > best.start_line else read_back(index, best.path)
     if current is None:
         return tuple(citations)
@@ -178,8 +258,10 @@ def _same_lines(wanted: Sequence[str], lines: Sequence[str]) -> bool:
 
 
 def place(found: Citation | Passage) -> Said:
-    """Where something stands: ファイル › 見出し › 12–14行, and the page of a PDF."""
-    return joined([*map(same, (visible(found.path), *found.heading)), lines_of(found)], " › ")
+    """Where something stands: ファイル › 見出し › 12–14行, its page of a PDF, the day it is of."""
+    above = (visible(found.path), *found.heading)
+    where = joined([*map(same, above), lines_of(found)], " › ")
+    return joined([where, same("" if any(map(_dates, above)) else found.date)], " · ")
 
 
 def lines_of(found: Citation | Passage) -> Said:
@@ -197,6 +279,13 @@ class AnswerSpan:
     start: int  # Offsets are in characters of its quote.
     end: int
     text: str
+
+    def within(self, cited: Citation) -> tuple[int, int]:
+        """Where it stands in what is shown of its quote; 0, 0 where it is not shown."""
+        if not cited.cells:
+            return self.start, self.end
+        at = cited.shown.find(self.text)
+        return (at, at + len(self.text)) if at >= 0 else (0, 0)
 
 
 def answer_span(
@@ -222,7 +311,8 @@ def answer_span(
         quote = text[line.start : line.end]
         if not line.start <= start < end <= line.end:
             continue
-        if "\n" in quote and kind_asked(question) == NO_KIND:
+        of_list = "\n" in hits[line.hit].passage.as_read[line.start : line.end]
+        if of_list and kind_asked(question) == NO_KIND:
             return None  # a bullet with those below it: the list is the answer
         for cited in citations:
             if cited.quote == quote and cited.path == hits[line.hit].passage.path:

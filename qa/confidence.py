@@ -54,7 +54,8 @@ def confidence(question: Question, hits: Sequence[Hit]) -> float:
     """Probability that the best passage answers the question, 0 to 1; 0 without hits.
 
     0 also where it has no word in common with a Japanese question: near in meaning alone is seldom
-    an answer there, and none that a reader could check.
+    an answer there, and none that a reader could check. And where it is of another day, number or
+    code than the question's: a neighbour's line is no answer.
 
     hits are as `qa.rank.best_first` has them.
     """
@@ -62,6 +63,8 @@ def confidence(question: Question, hits: Sequence[Hit]) -> float:
         return 0.0
     found, model = grounds(question, hits), MODELS[known(hits)]
     if found.sentences < LEAST_SHARED and not question.text.isascii():
+        return 0.0
+    if read(question, hits[0].passage).lacks_exact(question):
         return 0.0
     total = model.intercept + _weigh(found, model.weights)
     return 1 / (1 + math.exp(-total))

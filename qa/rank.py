@@ -75,7 +75,7 @@ def read_signs(question: Question, hits: Sequence[Hit]) -> list[Signs]:
             sentences=_best_share(_side_by_side(reading.sentences), reading, question.weights),
             distinctive=_best_share(reading.sentences, reading, distinctive),
             triples=share(held, rarity_of_triples),
-            kind=float(offers(hit.passage.text, kind, question.text)),
+            kind=float(offers(hit.passage, kind, question.text)),
         )
         for hit, reading, held in zip(hits, readings, triples_held, strict=True)
     ]
@@ -99,8 +99,13 @@ def earned_by_meaning(hit: Hit) -> float:
 def _score(question: Question, hit: Hit, signs: Signs, titles: Set[str]) -> float:
     score: float = sum(WEIGHTS[name] * value for name, value in signs._asdict().items())
     title = label(hit.passage.text) in titles and not signs.kind
-    silent = title or not says_more(question, hit.passage)
+    silent = title or (not signs.kind and not says_more(question, hit.passage))
+    silent = silent or _lacks(question, hit)
     return SILENT * score if silent and score > 0 else score
+
+
+def _lacks(question: Question, hit: Hit) -> bool:
+    return read(question, hit.passage).lacks_exact(question)
 
 
 def says_more(question: Question, passage: Passage) -> bool:
@@ -141,16 +146,19 @@ def best_first(question: Question, hits: Sequence[Hit]) -> list[Hit]:
     return weigh(look(question, ranked, reader.read)) if reader else ranked
 
 
-def look(question: Question, hits: Sequence[Hit], read: Read) -> list[Hit]:
-    """The hits as they stand, the first FIRST or READ with what the reader finds in them."""
-    seen: list[Hit] = []
+def look(question: Question, hits: Sequence[Hit], reader: Read) -> list[Hit]:
+    """The hits as they stand, the first FIRST or READ with what the reader finds in them.
+
+    What is of another day, number or code than the question's is not read.
+    """
+    able = [hit for hit in hits if hit.signs and not _lacks(question, hit)]
+    seen: dict[Passage, Finding | None] = {}
     for end in (FIRST, READ):
-        new = hits[len(seen) : end]
-        findings = read(question.text, [hit.passage for hit in new])
-        seen += [replace(hit, finding=found) for hit, found in zip(new, findings, strict=True)]
-        if any(hit.finding.answers >= SETTLED for hit in seen if hit.finding):
+        new = [hit.passage for hit in able[len(seen) : end]]
+        seen |= zip(new, reader(question.text, new), strict=True)
+        if any(found.answers >= SETTLED for found in seen.values() if found):
             break
-    return [*seen, *hits[len(seen) :]]
+    return [replace(hit, finding=seen.get(hit.passage)) for hit in hits]
 
 
 def weigh(hits: Sequence[Hit]) -> list[Hit]:

@@ -19,8 +19,8 @@ import os
 import threading
 from bisect import bisect_left
 from collections.abc import Sequence
-from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -36,9 +36,11 @@ from index.models.onnx_model import (
     run_each,
     sha256,
 )
-from index.passages import Passage, sentences
+from index.passages import Passage
 from index.settings import DEFAULT_MODEL, DEFAULT_READER
+from index.words.sentences import sentences
 from qa.hit import Finding
+from qa.understanding.reworded import reworded
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -84,12 +86,17 @@ class Reader:
             raise ModelUnavailable(said("reader_unusable", folder=folder, reason=error)) from error
 
     def read(self, question: str, passages: Sequence[Passage]) -> list[Finding | None]:
-        """What it makes of each passage; None of one without a letter."""
-        asked = self._cutter.question(question)
+        """What it makes of each passage; None of one without a letter.
+
+        Where the day that a passage stands under answers, start and end are both 0.
+        """
+        given = [reworded(question, passage) for passage in passages]
         windows = [
             (number, window)
-            for number, passage in enumerate(passages)
-            for window in self._cutter.cut(asked, titles(passage), passage.text, WINDOW)
+            for number, (passage, of) in enumerate(zip(passages, given, strict=True))
+            for window in self._cutter.cut(
+                self._cutter.question(of.question), of.titles, of.before + passage.as_read, WINDOW
+            )
         ]
         found: list[Finding | None] = [None] * len(passages)
         for (number, _), finding in zip(
@@ -98,7 +105,10 @@ class Reader:
             before = found[number]
             if before is None or finding.answers > before.answers:
                 found[number] = finding
-        return found
+        return [
+            finding and _shifted(finding, -len(of.before))
+            for finding, of in zip(found, given, strict=True)
+        ]
 
     def read_windows(self, windows: Sequence[Window]) -> list[Finding]:
         """What it makes of each window; characters are counted in the text it was cut from."""
@@ -113,9 +123,8 @@ class Reader:
         ]
 
 
-def titles(passage: Passage) -> str:
-    """What stands above a passage, as the reader was taught with; a bare note's file name."""
-    return " › ".join(passage.heading) or PurePosixPath(passage.path).stem
+def _shifted(found: Finding, by: int) -> Finding:
+    return replace(found, start=max(found.start + by, 0), end=max(found.end + by, 0))
 
 
 def finding(window: Window, scores: NDArray[np.float32], answers: float) -> Finding:

@@ -34,12 +34,15 @@ def as_json(answer: Answer, question: str) -> dict[str, Any]:
                 "end_line": citation.end_line,
                 "heading": list(citation.heading),
                 "page": citation.page,
+                "date": citation.date,
                 "quote": citation.quote,
+                "cells": [list(cell) for cell in citation.cells],
                 "changed": citation.changed,
                 "why": _why_json(citation.why),
             }
             for citation in answer.citations
         ],
+        "more": answer.more,
         "hits": [_hit_json(hit) for hit in answer.hits],
         "nearest": [_hit_json(hit) for hit in answer.nearest],
         "absent": list(answer.absent),
@@ -110,9 +113,9 @@ def print_answer(answer: Answer, console: Console, *, explain: bool = False) -> 
 
 def _print_quotes(answer: Answer, console: Console, *, explain: bool) -> None:
     for citation in answer.citations:
-        quote = Text(harmless(citation.quote))
+        quote = Text(harmless(citation.shown))
         if answer.span and answer.span.n == citation.n:
-            quote.stylize("bold green", answer.span.start, answer.span.end)
+            quote.stylize("bold green", *answer.span.within(citation))
         console.print(quote + Text(f" [{citation.n}]", style="bold cyan"))
     console.print()
     for citation in answer.citations:

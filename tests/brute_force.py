@@ -50,7 +50,7 @@ class BruteForceSearcher:
     def frequency(self, word: Word) -> tuple[int, float]:
         counts = [
             sum(term in getattr(row, field) for row in self.terms)
-            for term in word.terms
+            for term in word.terms + word.sought
             for field in ("words", "context")
         ]
         return max(counts), self._idf(max(counts))
@@ -61,7 +61,7 @@ class BruteForceSearcher:
         scores = dict.fromkeys(self._ids(within), 0.0)
         for word in words:
             weighted = [(term, 1.0) for term in word.terms]
-            weighted += [(term, WEAKER_TERMS) for term in word.parts + word.sounds]
+            weighted += [(term, WEAKER_TERMS) for term in word.sought + word.parts + word.sounds]
             gains = [
                 {row: weight * of_field * gain for row, gain in self._bm25(field, term).items()}
                 for term, weight in weighted

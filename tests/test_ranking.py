@@ -38,6 +38,10 @@ SEMINAR = """勉強会のメモ
 """
 
 
+def passage(text: str) -> Passage:
+    return Passage("a.txt", 1, 1, (), text, 0)
+
+
 @pytest.mark.parametrize(
     ("question", "line"),
     [
@@ -84,7 +88,7 @@ def test_a_title_with_a_speaker_is_no_answer_to_what_was_said(
 
 def test_what_says_nothing_does_not_rise_above_what_does() -> None:
     empty, cat = (
-        Hit(Passage("a.txt", 1, 1, (), text, 0), score=0.0, keyword=0.0, meaning=meaning)
+        Hit(passage(text), score=0.0, keyword=0.0, meaning=meaning)
         for text, meaning in (("", -3.0), ("猫だ", -1.5))
     )
     asked = Question("x", (), (), (), (), ())
@@ -133,8 +137,8 @@ def test_the_order_does_not_depend_on_how_many_are_asked_for(
 )
 def test_what_kind_of_thing_is_asked_for(question: str, offering: str, lacking: str) -> None:
     asked = kind_asked(question)
-    assert offers(offering, asked, question)
-    assert not offers(lacking, asked, question)
+    assert offers(passage(offering), asked, question)
+    assert not offers(passage(lacking), asked, question)
 
 
 def test_most_questions_ask_for_no_certain_kind() -> None:
@@ -148,7 +152,7 @@ def test_most_questions_ask_for_no_certain_kind() -> None:
         ),
     ):
         assert kind_asked(question) == ("", "")
-        assert not offers("2009年に安田が大阪で40万円", kind_asked(question), question)
+        assert not offers(passage("2009年に安田が大阪で40万円"), kind_asked(question), question)
 
 
 def test_no_line_is_shown_twice(tmp_path: Path, encoder: BigramEncoder) -> None:

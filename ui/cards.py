@@ -32,7 +32,7 @@ MOST_WORDS = 500  # marked in a passage, which has fewer; a kept conversation ma
 class Card:
     """One passage as its template needs it."""
 
-    near: float  # to what was asked, 0 to 1
+    near: float | None  # to what was asked, 0 to 1; None of what only says of which day that is
     citations: Sequence[Citation]
     anchor: str
     address: str  # of the note, at the quotes
@@ -45,13 +45,13 @@ class Card:
 
 
 def card(
-    hit: Hit, near: float, citations: Sequence[Citation] = (), *, anchor: str = "cite"
+    hit: Hit, near: float | None, citations: Sequence[Citation] = (), *, anchor: str = "cite"
 ) -> Card:
     """One passage, and the numbers of the citations taken from it.
 
     Args:
         hit: the passage, and the words in it that were searched.
-        near: how near it is to what was asked, 0 to 1, as a bar.
+        near: how near it is to what was asked, 0 to 1, as a bar; none for None.
         citations: what was quoted of it.
         anchor: the beginning of its numbers' ids, to keep the answers of one chat apart.
     """

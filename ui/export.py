@@ -92,7 +92,7 @@ def _answer(turn: Turn, answer: Answer, at: int) -> Iterator[str]:
     if answer.question != turn.question.strip():
         yield f"{label('searched')}: {plain(answer.question)}"
     for cited in answer.citations:
-        yield quoted(cited.quote, f" [{cited.n}]")
+        yield quoted(cited.shown, f" [{cited.n}]")
     if not answer.found:
         yield plain((answer.message or same(answer.text))[at])
         if answer.refusal:

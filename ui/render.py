@@ -112,13 +112,19 @@ def _quote(cited: Citation, answer: Answer) -> Markup:
     """A quote, the very words that answer in bold."""
     span = answer.span
     if span is None or span.n != cited.n:
-        return shown(cited.quote)
-    before, words = cited.quote[: span.start], cited.quote[span.start : span.end]
-    return shown(before) + Markup("<b>{}</b>").format(shown(words)) + shown(cited.quote[span.end :])
+        return shown(cited.shown)
+    start, end = span.within(cited)
+    before, words, after = cited.shown[:start], cited.shown[start:end], cited.shown[end:]
+    return shown(before) + Markup("<b>{}</b>").format(shown(words)) + shown(after)
 
 
-def _near(hit: Hit, answer: Answer) -> float:
-    """How near a passage is, 0 to 1: the answer's confidence, and less in the hits' proportion."""
+def _near(hit: Hit, answer: Answer) -> float | None:
+    """How near a passage is, 0 to 1: the answer's confidence, and less in the hits' proportion.
+
+    None of one that was not found, but cited for the day that it names.
+    """
+    if hit not in answer.hits:
+        return None
     best = max((other.score for other in answer.hits), default=0.0)
     share = max(hit.score, 0.0) / best if best > 0 else 0.0
     return answer.confidence * min(share, 1.0)

@@ -25,11 +25,10 @@ from dataclasses import dataclass
 
 from index.errors import Unreadable
 from index.messages import said
+from index.words.dates import iso_date
 
 DOCUMENTS = frozenset({".html", ".htm", ".docx", ".pdf"})
 MAX_CHARS = 20_000_000  # This is a hundred thick books, and no document is that.
-
-_DATE = re.compile(r"(\d{4})[-/.年]?(\d{1,2})[-/.月]?(\d{1,2})")
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,17 +129,5 @@ def keywords(text: str) -> tuple[str, ...]:
 
 def day(text: str) -> str:
     """The date at the head of a time in ISO's or PDF's spelling, as yyyy-mm-dd; else empty."""
-    found = _DATE.match(text.strip().removeprefix("D:"))
-    if not found:
-        return ""
-    year, month, day_of_month = (int(part) for part in found.groups())
-    if not (1 <= month <= 12 and 1 <= day_of_month <= 31):
-        return ""
-    return f"{year:04}-{month:02}-{day_of_month:02}"
-
-
-def is_wide(char: str) -> bool:
-    """Whether a character is Japanese in the sense of line breaks: no space stands beside it."""
-    return bool(char) and (
-        "\u2e80" <= char <= "\ud7ff" or "\uf900" <= char <= "\uffef" or char >= "\U00020000"
-    )
+    head = text.strip().removeprefix("D:")
+    return iso_date(head[:8] if head[:8].isdecimal() else head[:10])

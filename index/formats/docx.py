@@ -7,7 +7,7 @@ import re
 import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import docx
 from docx.oxml.ns import qn
@@ -15,6 +15,7 @@ from lxml import etree
 
 from index.errors import Unreadable
 from index.formats.documents import Document, Lines, day, keywords
+from index.formats.numbering import BULLET, Numbering
 from index.messages import said
 
 MAX_UNPACKED = (
@@ -49,9 +50,9 @@ _GONE = frozenset({qn("w:del"), qn("w:moveFrom"), qn("w:rPr"), _PPR, _FALLBACK})
 def read_docx(content: bytes) -> Document:
     """The body of a document: headings by the outline level of their style, not by its name.
 
-    An empty paragraph is a blank line. Items of lists begin with "• " (numbers are not counted
-    out), two spaces a level; rows of a table are "| a | b |". Text boxes follow their paragraph.
-    Left out: headers, footers, footnotes, comments, what is deleted or hidden, pictures.
+    An empty paragraph is a blank line. Items of lists begin as Word shows them, with "• " or their
+    number (第2条), two spaces a level; rows of a table are "| a | b |". Text boxes follow their
+    paragraph. Left out: headers, footers, footnotes, comments, what is deleted or hidden, pictures.
 
     Raises:
         Unreadable: encrypted, in the old .doc format, or unpacked far too large.
@@ -79,13 +80,20 @@ def read_docx(content: bytes) -> Document:
     )
 
 
+class _Item(NamedTuple):
+    """Which list a paragraph is of."""
+
+    list: str  # w:numId
+    level: int  # 0 outermost
+
+
 @dataclass(frozen=True, slots=True)
 class _Style:
     """What a paragraph style, with those it is based on, says of a paragraph's role."""
 
     is_title: bool
     outline: int  # 0 outermost
-    item: int | None  # level in a list, 0 outermost
+    item: _Item | None
 
 
 class _Body:
@@ -93,6 +101,7 @@ class _Body:
 
     def __init__(self, document: _Element) -> None:
         self.out = Lines()
+        self._numbering = Numbering(document)
         self.below_title = 0  # how many levels a Title pushes the headings down
         self._sheet: dict[str | None, _Element] = {}
         self._default: str | None = None
@@ -118,9 +127,11 @@ class _Body:
         if not text.strip():
             self.out.add([], "blank")
         elif level:
-            self.out.heading(" ".join(line.strip() for line in lines), level)
+            mark = self._numbering.mark(*item).strip(BULLET) if item else ""
+            self.out.heading(" ".join([mark, *map(str.strip, lines)]).strip(), level)
         elif item is not None:
-            first, indent = "  " * item + "• ", "  " * (item + 1)
+            first = f"{'  ' * item.level}{self._numbering.mark(*item)} "
+            indent = "  " * (item.level + 1)
             self.out.add([first + lines[0], *(indent + line for line in lines[1:])], "list")
         else:
             self.out.add(lines, "paragraph")
@@ -136,8 +147,8 @@ class _Body:
             header = row.find(_HEADER_ROW) is not None
             self.out.row(cells, table, header=header and self.out.kind is not table)
 
-    def _role(self, paragraph: _Element) -> tuple[int, int | None]:
-        """Level as a heading, from 1, 0 for none; level as an item, from 0, None for none."""
+    def _role(self, paragraph: _Element) -> tuple[int, _Item | None]:
+        """Level as a heading, from 1, 0 for none; and which list it is of, if any."""
         own = paragraph.find(_PPR)
         named = own.find(_PSTYLE) if own is not None else None
         style = self._style(named.get(_VAL) if named is not None else self._default)
@@ -145,7 +156,7 @@ class _Body:
         if own is not None:
             outline = _number(own.find(_OUTLINE), outline)
             if (numbering := own.find(_NUMBERING)) is not None:
-                item = _item(numbering)
+                item = _item(numbering, item)
         if style.is_title:
             self.below_title = 1
             return 1, None
@@ -172,17 +183,20 @@ class _Body:
                     outline = _number(found, BODY_TEXT)
                 if item is None and (numbering := properties.find(_NUMBERING)) is not None:
                     drawn_in = _LIST_STYLE.fullmatch(shown)  # a list of its own, further in
-                    item = int(drawn_in[1]) - 1 if drawn_in else _item(numbering)
+                    item = _item(numbering, None)
+                    item = (item and drawn_in and _Item(item.list, int(drawn_in[1]) - 1)) or item
             below = style.find(_BASED_ON)
             name = below.get(_VAL) if below is not None else None
         return _Style(is_title, BODY_TEXT if outline is None else outline, item)
 
 
-def _item(numbering: _Element) -> int | None:
-    """The level of a list's item, None where the paragraph was taken out of its style's list."""
-    if _number(numbering.find(_LIST), 1) == 0:
+def _item(numbering: _Element, of_style: _Item | None) -> _Item | None:
+    """A list's item, None where the paragraph was taken out of its style's list."""
+    named = numbering.find(_LIST)
+    if _number(named, 1) == 0:
         return None
-    return min(max(_number(numbering.find(_LIST_LEVEL), 0), 0), MAX_LEVEL)
+    number = named.get(_VAL, "") if named is not None else of_style.list if of_style else ""
+    return _Item(number, min(max(_number(numbering.find(_LIST_LEVEL), 0), 0), MAX_LEVEL))
 
 
 def _number(element: _Element, default: int) -> int:

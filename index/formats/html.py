@@ -8,9 +8,10 @@ from contextlib import suppress
 from lxml import etree
 
 from index.errors import Unreadable
-from index.formats.documents import Document, Lines, day, is_wide, keywords
+from index.formats.documents import Document, Lines, day, keywords
 from index.formats.encodings import decode
 from index.messages import said
+from index.words.letters import is_wide
 
 MAX_LEVEL = 40  # Lists are drawn no further in: passages look no deeper.
 

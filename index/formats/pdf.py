@@ -11,8 +11,9 @@ import pypdfium2
 from pypdfium2 import raw
 
 from index.errors import Unreadable
-from index.formats.documents import Document, day, is_wide, keywords
+from index.formats.documents import Document, day, keywords
 from index.messages import said
+from index.words.letters import columns, is_wide
 
 MIN_FULL_LINE = 40  # columns; on a page of shorter lines, ends of lines are the writer's own
 FULL = 0.85  # The widest line's share; Latin words stay whole, so lines end before it.
@@ -28,7 +29,6 @@ _OPENING = re.compile(  # a line that begins with one of these begins something
 )
 # Dots before a page number; looked for from where their run begins only.
 _LEADERS = re.compile(r"(?<![.．・…])(?<![.．・…]\s)(?:[.．・…]\s?){4,}\s?\d*$")
-_NARROW = re.compile(r"[\x00-\u2e7f｡-ﾟ]+")
 _RADICALS = re.compile(r"[⺀-⿟]")  # fonts draw them as the kanji, and PDFs name the wrong one
 _HYPHEN = re.compile("[\ufffe\u0002\u00ad]")  # PDFium's names for a hyphen at a line's end
 
@@ -110,11 +110,6 @@ def _join(lines: list[str]) -> list[str]:
             joined.append([line])
         goes_on = width >= full and not line.endswith(_SENTENCE_END)
     return ["".join(pieces) for pieces in joined]
-
-
-def columns(line: str) -> int:
-    """How wide a line is in East Asian columns: two for a Japanese character, one for a Latin."""
-    return len(line) + len(_NARROW.sub("", line))
 
 
 def _headings(document: _Document, lines: list[str], pages: list[int]) -> Iterator[tuple[int, int]]:

@@ -207,7 +207,8 @@ class KeywordIndex:
 
     def frequency(self, word: Word) -> int:
         """In how many passages a word stands, in its commonest spelling, text or heading."""
-        terms = [_hash(field, term) for term in word.terms for field in (WORDS, CONTEXT)]
+        spelled = word.terms + word.sought
+        terms = [_hash(field, term) for term in spelled for field in (WORDS, CONTEXT)]
         return max(self._frequencies(terms, self._found(terms)).values(), default=0)
 
     def idf(self, word: Word) -> float:
@@ -328,7 +329,7 @@ def _hash(field: int, term: str) -> int:
 def _alternatives(word: Word) -> tuple[tuple[int, int, float], ...]:
     """(hash, field, weight) of each way in which a passage may hold a word."""
     weighted = [(term, 1.0) for term in word.terms]
-    weighted += [(term, WEAKER_TERMS) for term in word.parts + word.sounds]
+    weighted += [(term, WEAKER_TERMS) for term in word.sought + word.parts + word.sounds]
     return tuple(
         (_hash(field, term), field, weight * of_field)
         for term, weight in weighted

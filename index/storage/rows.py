@@ -8,6 +8,7 @@ from pathlib import PurePosixPath
 from index.notes import Note
 from index.passages import Passage, label
 from index.storage.keywords import Terms
+from index.words.dates import from_iso
 from index.words.markup import plain
 from index.words.tokens import bigrams, tokenize
 
@@ -16,7 +17,13 @@ def terms_of(note: Note, passage: Passage) -> Terms:
     """The terms that a passage is found by: of its text, and of what stands above it."""
     file_name = PurePosixPath(note.path).stem if note.title not in note.path else ""
     above = [context_of(note.title, passage.heading), _own_title(passage), file_name, *note.aliases]
-    return Terms(_terms(passage.text), _terms("\n".join(above)), bigrams(passage.text))
+    day = from_iso(passage.date)
+    above += [day.spoken] if day else []
+    words, context = (
+        [term for word in tokenize(text, passage.date) for term in word.all_terms]
+        for text in (passage.as_read, "\n".join(above))
+    )
+    return Terms(words, context, bigrams(passage.text))
 
 
 def context_of(title: str, heading: tuple[str, ...]) -> str:
@@ -44,7 +51,3 @@ def _own_title(passage: Passage) -> str:
     """The bullet that the rest of a passage hangs on, which is their title; empty for others."""
     first, _, rest = passage.text.partition("\n")
     return label(first) if rest else ""
-
-
-def _terms(text: str) -> list[str]:
-    return [term for word in tokenize(text) for term in word.all_terms]

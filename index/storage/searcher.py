@@ -197,8 +197,7 @@ class LocalSearcher:
     def passages(self, ids: Iterable[int]) -> dict[int, Passage]:  # noqa: D102
         wanted = list(ids)
         rows = self._db.execute(
-            "SELECT id, path, start_line, end_line, heading, text, start, page FROM passages"
-            " WHERE id IN (SELECT value FROM json_each(?))",
+            f"SELECT id, {COLUMNS} FROM passages WHERE id IN (SELECT value FROM json_each(?))",
             (json.dumps(wanted),),
         )
         found = {row_id: _passage(self._path, *rest) for row_id, *rest in rows}
@@ -207,8 +206,7 @@ class LocalSearcher:
     def passages_of(self, path: str) -> list[Passage]:
         """A note's passages, in order."""
         rows = self._db.execute(
-            "SELECT path, start_line, end_line, heading, text, start, page FROM passages"
-            " WHERE path = ? ORDER BY start",
+            f"SELECT {COLUMNS} FROM passages WHERE path = ? ORDER BY start",
             (path,),
         )
         return [_passage(self._path, *row) for row in rows]
@@ -271,6 +269,7 @@ class LocalSearcher:
         return known[None]
 
 
+COLUMNS = "path, start_line, end_line, heading, text, start, page, date"  # of a passage
 # The day a note is of: its own word, else the day its file was last written, in local time.
 DATE = "CASE date WHEN '' THEN date(mtime_ns / 1000000000, 'unixepoch', 'localtime') ELSE date END"
 
@@ -396,9 +395,10 @@ def _passage(
     text: str,
     start: int,
     page: int,
+    date: str,
 ) -> Passage:
     try:
         headings = tuple(json.loads(heading))
     except (ValueError, TypeError) as error:
         raise damaged(path, f"heading: {error}") from error
-    return Passage(of_note, start_line, end_line, headings, text, start, page or None)
+    return Passage(of_note, start_line, end_line, headings, text, start, page or None, date)

@@ -248,12 +248,12 @@ def _put_note(db: sqlite3.Connection, item: ReadNote, encoder: str, generation: 
         heading = json.dumps(passage.heading, ensure_ascii=False)
         key = _key(encoder, note.title, passage.heading, passage.text)
         inserted = db.execute(
-            "INSERT INTO passages (path, start_line, end_line, heading, text, start, page,"
-            " vector_key, encoded, generation) VALUES (?, ?, ?, ?, ?, ?, ?, ?,"
+            "INSERT INTO passages (path, start_line, end_line, heading, text, start, page, date,"
+            " vector_key, encoded, generation) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?,"
             " EXISTS (SELECT 1 FROM vectors WHERE key = ?), ?)",
             (
                 *(passage.path, passage.start_line, passage.end_line, heading, passage.text),
-                *(passage.start, passage.page or 0, key, key, generation),
+                *(passage.start, passage.page or 0, passage.date, key, key, generation),
             ),
         )
         ids.append(inserted.lastrowid or 0)

@@ -16,7 +16,7 @@ from typing import Literal
 # Nothing to see, yet they would part a word: joiners and direction marks, soft hyphens, which of a
 # kanji's shapes is meant. A NUL would end the text for the dictionary's C code.
 _UNSEEN = re.compile(
-    "[\x00\xad\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufe00-\ufe0f\ufeff"
+    "[\x00\x7f\xad\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufe00-\ufe0f\ufeff"
     "\U000e0100-\U000e01ef]"
 )
 _OTHER_SPACES = re.compile("[\x0b\x0c\x1c-\x1f\x85\u2028\u2029]")  # ends of lines to some programs
@@ -36,6 +36,14 @@ _URL = re.compile(
     r"(?:[?#][A-Za-z0-9._~!$&'*+,;=:@%/?#-]*)?"
 )
 LONGEST_ID = 15  # characters of a URL's part with digits in it; longer ones are keys of a machine
+
+# 日　時 as a label or a table's head: letters with spaces between, up to a colon or a wide space.
+_SPACED = re.compile(
+    r"(?:^|(?<=[|｜,\t]))(?:[^\S\n]{0,12}(?:[•・][^\S\n]{0,3})?)"
+    rf"([{_KANJI}](?:[ 　]{{1,3}}[{_KANJI}]){{1,4}})"
+    r"(?=[^\S\n]{0,12}(?:[:：|｜,\t]|$)|[ 　]{2})",
+    re.M,
+)
 
 # Signs in a row, combining marks among them (ﾞ and ﾟ become such): no letter carries so many.
 _SIGNS = re.compile(r"(?:[^\w\s\x00-\u02ff]|[ﾞﾟ]){64}")
@@ -60,6 +68,8 @@ def plain(text: str) -> str:
         text = _LINK.sub(r" \1 \2 ", text)
     if "://" in text:
         text = _URL.sub(_url_words, text)
+    if "　" in text or " " in text:
+        text = _SPACED.sub(lambda label: re.sub("(?<=\\S)[ 　]+(?=\\S)", "", label[0]), text)
     return text
 
 

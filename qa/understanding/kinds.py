@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
+from index.passages import Passage
 from index.words.tokens import normalize
 from qa.understanding.evidence import content
 
@@ -60,7 +61,8 @@ _ASKS = (  # kind, what would fit (None: told by the unit that is asked for), ho
     (
         "time",
         _ANY_TIME,
-        rf"{_ALONE}いつ(?!の間){_ANY}|時期|年代|日時|日付|\bwhen\b|what (?:time|year|day)",
+        rf"{_ALONE}いつ(?!の間){_ANY}|時期|年代|日時|日付|[ただ](?:日|年|月)(?=は\W*$|を教)"
+        r"|\bwhen\b|what (?:time|year|day)",
     ),
     (
         "place",
@@ -71,6 +73,10 @@ _ASKS = (  # kind, what would fit (None: told by the unit that is asked for), ho
     ("number", None, rf"何({_COUNTED})"),
     ("number", _DIGITS, r"いくつ|(?:どの|どれ)(?:くらい|ぐらい|ほど|だけ)|\bhow many\b"),
 )
+# What is asked for, typed in kana.
+_WRITTEN = {"なんようび": "何曜日", "なんじ": "何時", "なんにち": "何日", "なんがつ": "何月"}
+_WRITTEN |= {"なんねん": "何年", "なんにん": "何人", "なんえん": "何円", "なんかい": "何回"}
+_KANA = re.compile("|".join(_WRITTEN))
 
 
 @lru_cache(maxsize=64)
@@ -79,7 +85,7 @@ def kind_asked(question: str) -> tuple[str, str]:
 
     A person or a place has no pattern. Both are empty where something else is asked for.
     """
-    text = normalize(question)
+    text = _KANA.sub(lambda asked: _WRITTEN[asked[0]], normalize(question))
     for kind, fitting, asks in _ASKS:
         if match := re.search(asks, text):
             if fitting is None:
@@ -88,10 +94,21 @@ def kind_asked(question: str) -> tuple[str, str]:
     return NO_KIND
 
 
-def offers(text: str, asked: tuple[str, str], question: str) -> bool:
-    """Whether a text has a thing of the kind asked for which the question does not hold."""
+def offers(passage: Passage, asked: tuple[str, str], question: str) -> bool:
+    """Whether a passage has a thing of the kind asked for which the question does not hold."""
     known = normalize(question)
-    return any(thing not in known for thing in _things(text, *asked))
+    there = (thing not in known for thing in _things(passage.text, *asked))
+    return dated(passage, asked) or any(there)
+
+
+def dated(passage: Passage, asked: tuple[str, str]) -> bool:
+    """Whether the day that a passage stands under is a time of the kind asked for."""
+    return asked[0] == "time" and bool(passage.date) and asked[1] != _TIMES["時"]
+
+
+def names_time(text: str) -> bool:
+    """Whether a text names a time."""
+    return re.search(_ANY_TIME, normalize(text)) is not None
 
 
 def _counted(unit: str) -> str:

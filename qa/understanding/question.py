@@ -15,14 +15,18 @@ from functools import lru_cache
 from importlib.resources import files
 
 from index.storage.searcher import Searcher
+from index.words.letters import nfkc
 from index.words.markup import well_formed
 from index.words.tokens import KATAKANA, Word, as_written, bigrams, normalize, tokenize, trigrams
+from qa.understanding.kana import READ, read_kana
+from qa.understanding.time import read_spans
 
 ASKING = 0.8  # A word worth less than this share of the usual belongs to asking.
 MAX_CHARS = 1_000  # more than the encoder reads; the rest of a longer question is not searched
 # Nouns, names and codes say what a question is about. Verbs and adjectives are often said another
 # way in the note, and affixes (化, 製, 費, 新) only colour the noun they hang on.
 POS_WEIGHT = {"動詞": 0.5, "形容詞": 0.5, "副詞": 0.3, "形状詞": 0.7, "接頭辞": 0.3, "接尾辞": 0.3}
+POS_WEIGHT[READ] = 0.8  # Words that are read alike are many.
 # How a question ends says how it is asked, not what about: it would find 「教えてください」.
 ENDING = re.compile(
     r"(?:は|を|が|って|とは|について|に関して|のこと)*"
@@ -62,7 +66,9 @@ def read_question(text: str, index: Searcher) -> Question:
     """Cut a question into words and weigh each by how rare it is in the notes."""
     text = clean(text)[:MAX_CHARS]
     topic = ENDING.sub("", text) or text
-    words = tuple({word.terms: word for word in tokenize(topic)}.values())
+    topic, spans = read_spans(nfkc(topic))
+    topic, typed = read_kana(topic, index)
+    words = tuple({word.terms: word for word in (*tokenize(topic), *typed, *spans)}.values())
     frequencies = [index.frequency(word) for word in words]
     letters = _without_loans(topic, words)
     return Question(
