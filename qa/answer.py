@@ -28,7 +28,6 @@ from qa.reader import reader_failed
 from qa.retrieve import CANDIDATES, candidates
 from qa.stores import searching
 from qa.understanding.followup import asks_on, standalone
-from qa.understanding.kinds import kind_asked, names_time
 from qa.understanding.question import MAX_CHARS, clean, read_question
 from qa.understanding.time import dated
 from qa.why import found_words
@@ -140,12 +139,13 @@ def answer(
     probability = confidence(asked, hits)
     citations: tuple[Citation, ...] = ()
     span, more = None, 0
+    days: tuple[str, ...] = ()
     if probability >= ANSWERS_FROM:
         lines, more = choose(asked, hits)
         if on == "other" and history:
             lines, more = choose(asked, hits, said=lines)
             probability = probability if lines else 0.0
-        citations, gone = cite(asked, hits, lines, index)
+        citations, gone, days = cite(asked, hits, lines, index)
         lost |= gone
         if on == "more":
             citations = at_length(citations, index)
@@ -166,7 +166,7 @@ def answer(
                 None,
                 [
                     *_lost(lost),
-                    *_besides(citations, more, kind_asked(full)),
+                    *_besides(more, days),
                     behind,
                     *_limits(full, index, hits, within),
                 ],
@@ -199,14 +199,12 @@ def _lost(paths: Iterable[str]) -> list[Said]:
     return [said("note_lost", path=path) for path in sorted(paths)[:NAMED]]
 
 
-def _besides(citations: Sequence[Citation], more: int, kind: tuple[str, str]) -> Iterator[Said]:
-    """How many more lines answer, and of what day a quote is that names no time when asked for."""
+def _besides(more: int, days: Sequence[str]) -> Iterator[Said]:
+    """How many more lines answer, and the days that answer because quotes stand under them."""
     if more:
         yield said("more_lines", count=more)
-    named = any(names_time(cited.quote) for cited in citations)
-    dates = dict.fromkeys(cited.date for cited in citations if cited.date)
-    if kind[0] == "time" and dates and not named:
-        yield said("of_day", date=", ".join(dates))
+    if days:
+        yield said("of_day", date=", ".join(days))
 
 
 def _limits(

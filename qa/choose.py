@@ -33,6 +33,7 @@ NEAR_BEST = 3.0  # below the best hit's score; a weaker hit adds no line
 LINE_WEIGHT = 3.0  # What a line itself holds counts so much against its passage's score.
 FINDING_WEIGHT = 3.0  # The reader's pointing into a line, where it is sure and answers.
 FIELD_WEIGHT = 3.0  # 締切: 3月7日 where the question names 締切
+REPLY_WEIGHT = 3.0  # the share of the question that is asked in the notes, for what replies
 SAYS_AS_MUCH = 0.75  # 他には？: a further line holds this share of what the first answer held.
 
 
@@ -46,6 +47,7 @@ class Line:
     heading: tuple[str, ...]  # titles and bullets above it, outermost first
     evidence: tuple[float, ...]  # How surely the line itself holds each of the question's words.
     context: tuple[float, ...]  # the same in what stands above it
+    asked: tuple[float, ...] = ()  # the same in the line that asks, where this is its reply
 
 
 class Chosen(NamedTuple):
@@ -90,7 +92,9 @@ def choose(question: Question, hits: Sequence[Hit], said: Sequence[Line] = ()) -
         # Of two that hold as much, a title above its sentence say, the one that tells something.
         tells = _tells(line, hits, asked)
         field = FIELD_WEIGHT * (tells and _is_field(line, hits, asked))
-        return LINE_WEIGHT * held + pointed + field + hits[line.hit].score, held, tells, -line.start
+        replies = REPLY_WEIGHT * share(line.asked, question.weights) if line.asked else 0.0
+        total = LINE_WEIGHT * held + pointed + field + replies + hits[line.hit].score
+        return total, held, tells, -line.start
 
     best = max(lines, key=worth)
     chosen = [best]
@@ -193,7 +197,8 @@ def _lines(question: Question, rank: int, hit: Hit) -> list[Line]:
     pieces, apart = _pieces(passage), passage.as_read
     labels = [label(re.sub(r"\n\s*", "", text.strip())) for text in pieces]
     found: list[Line] = []
-    asked: tuple[float, ...] | None = None  # what a line held that asks; its reply holds that too
+    asked: tuple[float, ...] = ()  # what a line held that asks; its reply holds that too
+    first = False  # whether that line is the one above
     offset = 0
     for text, above_it, below in zip(pieces, parents(pieces), [*pieces[1:], ""], strict=True):
         body = text.strip()
@@ -201,10 +206,11 @@ def _lines(question: Question, rank: int, hit: Hit) -> list[Line]:
             parents_of_it = [labels[at] for at in above_it]
             context = above(question, (*passage.above, *parents_of_it), passage.date)
             begins = offset + text.index(body)
-            if asks(body):
+            asking = asks(body)
+            if asking:
                 held = content(body, passage.date)
                 asked = tuple(evidence(word, held) for word in question.words)
-            for start, end in [] if asks(body) else _quotable(body, passage):
+            for start, end in [] if asking else _quotable(body, passage):
                 held = content(apart[begins + start : begins + end], passage.date)
                 if not (held.words or held.pairs):  # a bare A: says nothing
                     continue
@@ -218,8 +224,10 @@ def _lines(question: Question, rank: int, hit: Hit) -> list[Line]:
                         (*passage.heading, *parents_of_it),
                         own,
                         context,
+                        asked if first else (),
                     )
                 )
+            first = asking
         offset += len(text) + 1
     return found
 

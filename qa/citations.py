@@ -13,6 +13,7 @@ from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
+from typing import NamedTuple
 
 from index.errors import Unreadable
 from index.folder import NoteFile
@@ -31,7 +32,7 @@ from qa.choose import Line
 from qa.hit import Hit
 from qa.rank import earned_by_meaning
 from qa.understanding.evidence import content, evidence
-from qa.understanding.kinds import NO_KIND, kind_asked, names_time
+from qa.understanding.kinds import NO_KIND, dated, kind_asked, names_time
 from qa.understanding.question import Question
 from qa.why import NO_REASON, Why, why
 
@@ -75,15 +76,21 @@ class Citation:
         )
 
 
-def cite(
-    question: Question, hits: Sequence[Hit], lines: Iterable[Line], index: Searcher
-) -> tuple[tuple[Citation, ...], set[str]]:
-    """The chosen lines as they are in the files now, numbered in order.
+class Cited(NamedTuple):
+    """The chosen lines as they are in the files now."""
 
-    And the paths of notes whose lines would have been cited, but are not there any more. No lines
-    where a record that is among them has nothing in the column that is asked for.
+    citations: tuple[Citation, ...]  # numbered in order
+    lost: set[str]  # paths of notes whose lines would have been cited, but are not there any more
+    days: tuple[str, ...] = ()  # that answer, as quotes of that time stand under them
+
+
+def cite(question: Question, hits: Sequence[Hit], lines: Iterable[Line], index: Searcher) -> Cited:
+    """The chosen lines read back, and for いつ those that name the day which they stand under.
+
+    No lines where a record among them has nothing in the column that is asked for.
     """
     citations: list[Citation] = []
+    under: list[Citation] = []  # those that their day may be the answer of
     lost: set[str] = set()
     for line in lines:
         passage = hits[line.hit].passage
@@ -97,7 +104,7 @@ def cite(
         last = first + quote.count("\n")
         record = _record(current[0], first, last)
         if (cells := _cells(question, record)) is None:
-            return (), lost
+            return Cited((), lost)
         citations.append(
             Citation(
                 n=len(citations) + 1,
@@ -114,10 +121,20 @@ def cite(
                 cells=cells,
             )
         )
-    if kind_asked(question.text)[0] == "time":
-        dated = _dated_lines(citations, index)
-        citations += [replace(cited, n=n) for n, cited in enumerate(dated, len(citations) + 1)]
-    return tuple(citations), lost
+        if _is_of_its_day(question, hits[line.hit], quote):
+            under.append(citations[-1])
+    days = _dated_lines(under, index)
+    citations += [replace(cited, n=n) for n, cited in enumerate(days, len(citations) + 1)]
+    return Cited(tuple(citations), lost, tuple(dict.fromkeys(cited.date for cited in under)))
+
+
+def _is_of_its_day(question: Question, hit: Hit, quote: str) -> bool:
+    """Whether the day that a quote stands under answers: it is asked for, and no other is named.
+
+    A reader, where there is one, must have found it there.
+    """
+    asked = dated(hit.passage, kind_asked(question.text)) and not names_time(quote)
+    return asked and (hit.finding is None or hit.finding.end == 0)
 
 
 def _record(note: Note, first: int, last: int) -> list[tuple[str, str]]:
@@ -147,11 +164,9 @@ def _cells(
 
 
 def _dated_lines(citations: Sequence[Citation], index: Searcher) -> list[Citation]:
-    """The lines that name the day which quotes without a time of their own stand under."""
+    """The lines that name the day which quotes stand under."""
     found: dict[tuple[str, int], Citation] = {}
     for cited in citations:
-        if not cited.date or names_time(cited.quote):
-            continue
         current = read_back(index, cited.path)
         lines = current[0].lines if current else []
         for number in range(cited.start_line - 1, max(cited.start_line - FARTHEST, 0), -1):
