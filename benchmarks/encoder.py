@@ -19,8 +19,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from index.notes import read_notes
-from index.passages import split
 from index.settings import DEFAULT_MODEL
+from index.splitting import split
 from index.storage.rows import encoder_text
 
 TURNS = 3

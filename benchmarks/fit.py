@@ -37,7 +37,8 @@ from sklearn.metrics import roc_auc_score
 from benchmarks.reliability import calibration_error, write_diagram
 from index.errors import NotesError
 from index.notes import read_notes
-from index.passages import Passage, split
+from index.passages import Passage
+from index.splitting import split
 from index.storage.searcher import Searcher
 from index.storage.store import open_store
 from index.sync.build import build

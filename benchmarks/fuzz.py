@@ -25,7 +25,7 @@ from index.errors import Unreadable
 from index.folder import NoteFile
 from index.formats.isolated import shared_reader
 from index.notes import read_note
-from index.passages import split
+from index.splitting import split
 
 ENCODINGS = ("utf-8", "utf-8-sig", "cp932", "euc_jp", "iso2022_jp", "utf-16", "utf-16-le", "utf-32")
 INSIDE = "docx, XML"  # damaged before it is packed: packed parts are checked by their sums

@@ -80,7 +80,8 @@ def show(row: dict[str, Any], found: Answer, options: argparse.Namespace) -> Non
         return
     if options.batch:
         print(f"\n■ {harmless(row['question'])}")
-    print_answer(found, Console(highlight=False, soft_wrap=True), explain=options.explain)
+    console = Console(highlight=False, soft_wrap=True)
+    print_answer(found, row["question"], console, explain=options.explain)
 
 
 if __name__ == "__main__":

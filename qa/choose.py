@@ -14,7 +14,7 @@ from typing import NamedTuple
 from index.formats.tables import holds_records, is_rule
 from index.outline import FIELD, hanging_below, parents, runs_on, strip_bullet
 from index.passages import Passage, label
-from index.words.asking import asks
+from index.words.asking import asks, calls
 from index.words.sentences import sentence_pieces, sentences
 from qa.hit import Hit
 from qa.rank import says_more, share
@@ -194,6 +194,8 @@ def _overlap(one: Line, other: Line) -> bool:
 
 def _lines(question: Question, rank: int, hit: Hit) -> list[Line]:
     passage = hit.passage
+    if passage.asks:
+        return []
     pieces, apart = _pieces(passage), passage.as_read
     labels = [label(re.sub(r"\n\s*", "", text.strip())) for text in pieces]
     found: list[Line] = []
@@ -202,7 +204,7 @@ def _lines(question: Question, rank: int, hit: Hit) -> list[Line]:
     offset = 0
     for text, above_it, below in zip(pieces, parents(pieces), [*pieces[1:], ""], strict=True):
         body = text.strip()
-        if body and not (is_rule(body) or is_rule(below)):  # nor the names of a table's columns
+        if body and not (is_rule(body) or is_rule(below) or calls(body)):  # columns, a chair
             parents_of_it = [labels[at] for at in above_it]
             context = above(question, (*passage.above, *parents_of_it), passage.date)
             begins = offset + text.index(body)

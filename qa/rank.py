@@ -100,12 +100,13 @@ def _score(question: Question, hit: Hit, signs: Signs, titles: Set[str]) -> floa
     score: float = sum(WEIGHTS[name] * value for name, value in signs._asdict().items())
     title = label(hit.passage.text) in titles and not signs.kind
     silent = title or (not signs.kind and not says_more(question, hit.passage))
-    silent = silent or _lacks(question, hit)
+    silent = silent or _is_no_answer(question, hit)
     return SILENT * score if silent and score > 0 else score
 
 
-def _lacks(question: Question, hit: Hit) -> bool:
-    return read(question, hit.passage).lacks_exact(question)
+def _is_no_answer(question: Question, hit: Hit) -> bool:
+    """Whether a hit asks itself, or is of another day, number or code than the question's."""
+    return hit.passage.asks or read(question, hit.passage).lacks_exact(question)
 
 
 def says_more(question: Question, passage: Passage) -> bool:
@@ -149,9 +150,9 @@ def best_first(question: Question, hits: Sequence[Hit]) -> list[Hit]:
 def look(question: Question, hits: Sequence[Hit], reader: Read) -> list[Hit]:
     """The hits as they stand, the first FIRST or READ with what the reader finds in them.
 
-    What is of another day, number or code than the question's is not read.
+    What only asks, or is of another day, number or code than the question's, is not read.
     """
-    able = [hit for hit in hits if hit.signs and not _lacks(question, hit)]
+    able = [hit for hit in hits if hit.signs and not _is_no_answer(question, hit)]
     seen: dict[Passage, Finding | None] = {}
     for end in (FIRST, READ):
         new = [hit.passage for hit in able[len(seen) : end]]

@@ -86,12 +86,16 @@ def _match(match: Match) -> Said:
     return said("in_heading", word=word) if match.in_heading else same(word)
 
 
-def print_answer(answer: Answer, console: Console, *, explain: bool = False) -> None:
+def print_answer(answer: Answer, question: str, console: Console, *, explain: bool = False) -> None:
     """The quotes with their numbers, then where each stands; for a refusal, what is near.
+
+    Before them what was searched, where that is not the question as it was typed.
 
     With explain also which words of the question each quote holds. Note text is printed as it is:
     nothing in it is taken for markup.
     """
+    if answer.question != question.strip():
+        console.print(Text(f"{said('searched').local}: {harmless(answer.question)}", style="dim"))
     if answer.found:
         _print_quotes(answer, console, explain=explain)
     else:

@@ -10,7 +10,8 @@ from conftest import BigramEncoder
 from index.filters import Filter
 from index.folder import scan
 from index.notes import Note, read_note
-from index.passages import Passage, split
+from index.passages import Passage
+from index.splitting import split
 from index.storage.keywords import (
     BIGRAM_WEIGHT,
     CONTEXT_WEIGHT,

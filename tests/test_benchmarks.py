@@ -12,7 +12,7 @@ from benchmarks import ablation, fit, jaquad, reliability
 from benchmarks import map as map_
 from index import build
 from index.notes import read_notes
-from index.passages import split
+from index.splitting import split
 from qa.fitted import FILE
 from qa.questions import locate, read_questions
 

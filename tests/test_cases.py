@@ -12,6 +12,7 @@ from conftest import ROOT, BigramEncoder, write_notes
 
 from benchmarks.cases import measure
 from index import build, open_store
+from index.words.asking import asks
 from qa import ask
 
 FOLDER = ROOT / "tests" / "cases"
@@ -72,3 +73,16 @@ def test_wrapped_prose_is_one_text(tmp_path: Path, encoder: BigramEncoder) -> No
         (cited,) = ask("市民文化センターで押さえた会議室は？", store).citations
         assert (cited.start_line, cited.end_line) == (1, 2)
         assert cited.quote == mail.partition("。")[0] + "。"
+
+
+@pytest.mark.model
+def test_minutes_are_answered_by_those_who_replied() -> None:
+    """Fictional sittings in three layouts, with what a citizen would ask afterwards."""
+    wrong, asked = [], 0
+    for _, judged in measure(ROOT / "tests" / "minutes"):
+        asked += len(judged)
+        wrong += [row["question"] for row, _, is_right in judged if not is_right]
+        for _, answer, _ in judged:
+            assert not [cited.quote for cited in answer.citations if asks(cited.quote)]
+    assert asked == 54
+    assert len(wrong) <= 14, wrong  # 10 on 25 November 2026; 45 before speakers were told apart

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from index import build, open_store
 from index.formats.metadata import about
 from index.notes import Note
-from index.passages import split
+from index.splitting import split
 from index.words.dates import find_dates, iso_date
 from index.words.letters import nfkc
 from index.words.numerals import phone, value
@@ -175,6 +175,10 @@ def test_the_heading_that_names_the_day_is_cited(tmp_path: Path, encoder: Bigram
 
 
 def test_a_span_is_met_by_its_days() -> None:
+    (trip, *_) = tokenize("2024年4月29日〜5月2日は出張")
+    assert "2024-5-1" in trip.all_terms
+    assert "2024-5-3" not in trip.all_terms
+    assert "?-5-1" in tokenize("4/29から5/2まで帰省")[0].all_terms
     text, words = read_spans("2026年11月16日〜22日の夕飯")
     assert (text, len(words), words[0].exact) == ("、の夕飯", 1, True)
     assert "2026-11-20" in words[0].terms

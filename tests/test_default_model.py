@@ -17,8 +17,8 @@ from index.models.encoder import load_encoder
 from index.models.onnx_encoder import OnnxEncoder
 from index.models.onnx_model import MANIFEST, sha256
 from index.notes import read_notes
-from index.passages import split
 from index.settings import DEFAULT_MODEL, ROOT, SEEDS
+from index.splitting import split
 from index.storage.rows import encoder_text
 from qa import ask
 

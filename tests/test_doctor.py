@@ -14,7 +14,7 @@ from index.doctor import examine
 from index.folder import scan
 from index.messages import same
 from index.notes import read_note
-from index.passages import split
+from index.splitting import split
 from index.status import status_lines
 from index.storage.store import FILE_NAME
 from index.storage.writing import ReadNote, update

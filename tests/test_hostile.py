@@ -27,7 +27,7 @@ from index.formats.encodings import decode
 from index.formats.metadata import about
 from index.formats.pdf import _join
 from index.notes import Note
-from index.passages import split
+from index.splitting import split
 from index.storage.rows import searched_text
 from index.storage.store import Store
 from index.terminal import harmless

@@ -13,9 +13,9 @@ from index.passages import (
     MAX_LINES,
     Passage,
     label,
-    sentence_pieces,
-    split,
 )
+from index.splitting import split
+from index.words.sentences import sentence_pieces
 
 PROSE = (
     "会議のメモ：来週までに見積りを出す。担当は山田さん。\n" * 40

@@ -144,7 +144,7 @@ def test_the_span_is_an_exact_piece_of_its_quote(read_store: Store) -> None:
     assert "八千円" in span["text"] and len(span["text"]) <= 6
     written = io.StringIO()
     console = Console(file=written, force_terminal=True, color_system="standard", width=200)
-    print_answer(answer, console)
+    print_answer(answer, answer.question, console)
     assert f"\x1b[1;32m{span['text']}\x1b[0m" in written.getvalue()
     assert f"<b>{span['text']}</b>" in answer_html(Turn(answer.question, answer), 1)
 
@@ -177,7 +177,7 @@ def test_a_refusal_says_why(read_store: Store) -> None:
         (near, "答えは書かれていない"),
     ):
         written = io.StringIO()
-        print_answer(answer, Console(file=written, width=200))
+        print_answer(answer, answer.question, Console(file=written, width=200))
         assert words in written.getvalue()
         assert words in answer_html(Turn(answer.question, answer), 1)
 

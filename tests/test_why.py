@@ -26,7 +26,7 @@ def answer_to(question: str, tmp_path: Path, encoder: BigramEncoder) -> Answer:
 def printed(answer: Answer, *, explain: bool) -> str:
     console = Console(width=200)
     with console.capture() as shown:
-        print_answer(answer, console, explain=explain)
+        print_answer(answer, answer.question, console, explain=explain)
     return shown.get()
 
 

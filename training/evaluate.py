@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from index.models.onnx_encoder import OnnxEncoder
 from index.notes import read_notes
-from index.passages import split
+from index.splitting import split
 from index.storage.rows import encoder_text
 from qa.questions import read_questions
 from training.log import logged

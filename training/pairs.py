@@ -25,7 +25,8 @@ from typing import Any
 from benchmarks.jaquad import convert
 from index.folder import check_folder
 from index.notes import read_notes
-from index.passages import Passage, split
+from index.passages import Passage
+from index.splitting import split
 from index.storage.rows import encoder_text
 from index.storage.store import Store, open_store
 from index.sync.build import prepare

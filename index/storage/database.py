@@ -18,7 +18,7 @@ from pathlib import Path
 from index.errors import StoreDamaged, StoreError, StoreMissing
 from index.messages import said
 
-SCHEMA = 5  # raise when the tables below change: the store is then built again
+SCHEMA = 6  # raise when the tables below change: the store is then built again
 DAMAGED = "store.damaged"  # beside the file: somebody met damage, and it is to be made anew
 DAMAGE = (  # in SQLite's messages
     *("no such table", "no such column", "malformed", "Could not decode", "not a database"),
@@ -50,7 +50,9 @@ CREATE TABLE passages (
     text TEXT NOT NULL,
     start INTEGER NOT NULL,                 -- offset in the note, characters
     page INTEGER NOT NULL,                  -- 0 where there are none
-    date TEXT NOT NULL,                     -- yyyy-mm-dd or yyyy-mm that it stands under, or empty
+    date TEXT NOT NULL,                     -- yyyy-mm-dd, yyyy-mm or --mm-dd that it stands under
+    asks INTEGER NOT NULL,                  -- 1: of a speech that asks
+    asked TEXT NOT NULL,                    -- what its speech replies to, or empty
     vector_key BLOB NOT NULL,
     encoded INTEGER NOT NULL,               -- whether there is that vector
     generation INTEGER NOT NULL             -- when it came

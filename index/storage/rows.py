@@ -6,6 +6,7 @@ import hashlib
 from pathlib import PurePosixPath
 
 from index.notes import Note
+from index.outline import unwrapped
 from index.passages import Passage, label
 from index.storage.keywords import Terms
 from index.words.dates import from_iso
@@ -19,6 +20,7 @@ def terms_of(note: Note, passage: Passage) -> Terms:
     above = [context_of(note.title, passage.heading), _own_title(passage), file_name, *note.aliases]
     day = from_iso(passage.date)
     above += [day.spoken] if day else []
+    above.append(passage.asked)
     words, context = (
         [term for word in tokenize(text, passage.date) for term in word.all_terms]
         for text in (passage.as_read, "\n".join(above))
@@ -38,7 +40,7 @@ def encoder_text(title: str, passage: Passage) -> str:
 
 def searched_text(context: str, text: str) -> str:
     """What the encoder reads for a passage: its title and headings, then its own lines, plain."""
-    lines = (line.strip() for line in plain(f"{context}\n{text}").split("\n"))
+    lines = (line.strip() for line in plain(f"{context}\n{unwrapped(text)}").split("\n"))
     return "\n".join(line for line in lines if line)
 
 

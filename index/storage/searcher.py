@@ -269,7 +269,9 @@ class LocalSearcher:
         return known[None]
 
 
-COLUMNS = "path, start_line, end_line, heading, text, start, page, date"  # of a passage
+COLUMNS = (
+    "path, start_line, end_line, heading, text, start, page, date, asks, asked"  # of a passage
+)
 # The day a note is of: its own word, else the day its file was last written, in local time.
 DATE = "CASE date WHEN '' THEN date(mtime_ns / 1000000000, 'unixepoch', 'localtime') ELSE date END"
 
@@ -396,9 +398,12 @@ def _passage(
     start: int,
     page: int,
     date: str,
+    asks: int,
+    asked: str,
 ) -> Passage:
     try:
         headings = tuple(json.loads(heading))
     except (ValueError, TypeError) as error:
         raise damaged(path, f"heading: {error}") from error
-    return Passage(of_note, start_line, end_line, headings, text, start, page or None, date)
+    place = (of_note, start_line, end_line, headings, text, start, page or None, date)
+    return Passage(*place, bool(asks), asked)

@@ -27,7 +27,7 @@ from index.folder import NoteFile, Skipped
 from index.messages import said, unpacked
 from index.models.encoder import Encoder, encoder_ready, load_encoder
 from index.notes import READER
-from index.passages import SPLITTER
+from index.splitting import SPLITTER
 from index.storage.database import SCHEMA, Database, damaged, get_meta, is_ours
 from index.storage.private import close_all_to_others, close_to_others, lock, make_folder, open_new
 from index.storage.searcher import DATE, Counts, Loaded, LocalSearcher, load

@@ -249,11 +249,12 @@ def _put_note(db: sqlite3.Connection, item: ReadNote, encoder: str, generation: 
         key = _key(encoder, note.title, passage.heading, passage.text)
         inserted = db.execute(
             "INSERT INTO passages (path, start_line, end_line, heading, text, start, page, date,"
-            " vector_key, encoded, generation) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?,"
-            " EXISTS (SELECT 1 FROM vectors WHERE key = ?), ?)",
+            " asks, asked, vector_key, encoded, generation)"
+            f" VALUES ({'?, ' * 11} EXISTS (SELECT 1 FROM vectors WHERE key = ?), ?)",
             (
                 *(passage.path, passage.start_line, passage.end_line, heading, passage.text),
-                *(passage.start, passage.page or 0, passage.date, key, key, generation),
+                *(passage.start, passage.page or 0, passage.date, passage.asks, passage.asked),
+                *(key, key, generation),
             ),
         )
         ids.append(inserted.lastrowid or 0)

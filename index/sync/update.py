@@ -20,7 +20,7 @@ from index.errors import NotesFolderError, Unreadable
 from index.folder import Listing, NoteFile, Skipped, check_folder, scan
 from index.messages import Said, packed, said, unpacked
 from index.notes import read_note
-from index.passages import split
+from index.splitting import split
 from index.storage import writing
 from index.storage.store import KnownFile, Store
 from index.storage.writing import ReadNote, SkippedFile, write_refused

@@ -40,6 +40,9 @@ DATE = re.compile(
 )
 _SHORT = re.compile(r"(?<![0-9])([0-9]{2})([-_.])([0-9]{2})\2([0-9]{2})(?![0-9])")  # 24-05-05
 _COUNT = re.compile(r"(?<=[0-9]{4}-[0-9]{2}-[0-9]{2})-[0-9]{1,2}(?![0-9])")  # of names alike
+_TO = re.compile(r" ?(?:から|[〜~～])の? ?")
+_REST = re.compile("([0-9]{1,2})日")  # of 4月1日〜3日
+LEAP_YEAR = 2024
 YEARS = range(1868, 2101)  # Notes are of these; other four digits are numbers.
 
 
@@ -103,6 +106,10 @@ class Date(NamedTuple):
             default=self,
         )
 
+    def in_year(self, year: int) -> Date:
+        """With that year, unless it has one."""
+        return self if self.year else self._replace(year=year)
+
     def is_real(self, year: int) -> bool:
         """Whether the year has such a day."""
         try:
@@ -130,7 +137,24 @@ def read_date(match: re.Match[str]) -> Date | None:
         day = _number(of["day"] or of["d1"] or of["d4"])
     found = Date(year, month, day, of["part"] or "", match.start(), match.end())
     known = bool(of["lone"] or month) and (not year or year in YEARS)
-    return found if known and found.is_real(year or 2024) else None  # a leap year
+    return found if known and found.is_real(year or LEAP_YEAR) else None
+
+
+def until(text: str, first: Date) -> Date:
+    """The last day of a span that a date in a text begins (4月1日〜3日); itself where none."""
+    if not (joined := _TO.match(text, first.end)):
+        return first
+    last = None
+    if match := DATE.match(text, joined.end()):
+        last = read_date(match)
+    elif first.day and (match := _REST.match(text, joined.end())):
+        last = Date(first.year, first.month, int(match[1]), "", match.start(), match.end())
+    if not last or bool(last.day) != bool(first.day) or (last.year and not first.year):
+        return first
+    last = last._replace(year=last.year or first.year)
+    year = last.year or LEAP_YEAR
+    later = last.is_real(year) and last._replace(year=year).first >= first.in_year(year).first
+    return last if later else first
 
 
 def iso_date(text: str) -> str:

@@ -19,7 +19,7 @@ from importlib.metadata import version
 import fugashi
 
 from index.messages import said
-from index.words.dates import DATE, Date, read_date
+from index.words.dates import DATE, LEAP_YEAR, Date, days, read_date, until
 from index.words.letters import common, nfkc
 from index.words.markup import plain
 from index.words.numerals import DIGITS, FRACTION, NUMBER, PERCENT, PHONE, phone, value
@@ -62,6 +62,7 @@ KATAKANA = re.compile(r"[ァ-ヺー]+")
 HIRAGANA = re.compile(r"[ぁ-ゖー]+")
 has_kanji = re.compile(r"[々㐀-鿿豈-﫿\U00020000-\U0003ffff]").search
 NOMINAL = frozenset({"名詞", "接頭辞", "接尾辞"})
+LONGEST_SPAN = 92  # days of a span whose each day is a word of its text
 MOST_NOUNS = 5  # side by side that are read as one word
 LETTER = re.compile(r"[^\W_]")  # or digit: every word has one
 # Loan words whose English the dictionary lacks, or takes for another of that sound (crowd, sauce):
@@ -173,7 +174,7 @@ def _whole(text: str, at: int, day: str) -> tuple[Word | None, int]:
         if found["phone"] and (digits := phone(written)):
             word = Word(written, "code", (digits,), exact=True)
         elif found["date"] and (date := read_date(found)):
-            word = _date(written, date.near(day))
+            word = _date(written, date.near(day), until(text, date).near(day))
         elif found["fraction"]:
             below, above = (value(part) for part in written.split("分の"))
             word = Word(written, "code", (f"{above}/{below}",))
@@ -229,26 +230,38 @@ def _run_together(loan: Word, code: Word) -> Word:
     return Word(loan.surface + code.surface, "code", terms, tuple(dict.fromkeys(parts)))
 
 
-def _date(written: str, date: Date) -> Word:
+def _date(written: str, date: Date, last: Date) -> Word:
     """A date by year, month and day, larger spans as parts: 2024-4-1, 2024-4, 2024, and *-4-1.
 
-    A question with a year also looks for the day without one (?-4-1), which the text gives that has
-    no year; of another year's text it finds a part alone.
+    A text that has a span, 4月1日〜3日, is found by its days up to the last. A question with a year
+    also looks for the day without one (?-4-1), which the text gives that has no year; of another
+    year's text it finds a part alone.
     """
     year, month, day, part = date[:4]
     if not month:
         return Word(written, "code", (str(year),))
+    between = _between(date, last) if last != date else ()
     in_month = [f"-{month}-{part}"] if part else [f"-{month}-{day}"] if day else []
     in_month.append(f"-{month}")
     if not year:
         spelled = tuple(f"*{span}" for span in in_month)
         slash = (written,) if "/" in written else ()  # 1/2 may be a half
-        given = (f"?{in_month[0]}",)
+        given = (f"?{in_month[0]}", *between)
         return Word(written, "code", spelled[:1] + slash, spelled[1:], given=given, exact=bool(day))
     whole, *larger = [f"{year}{span}" for span in in_month]
     parts = (*larger, str(year), *(f"*{span}" for span in in_month))
     sought = (f"?{in_month[0]}",)
-    return Word(written, "code", (whole,), parts, sought=sought, exact=bool(day))
+    return Word(written, "code", (whole,), parts, (), between, sought, exact=bool(day))
+
+
+def _between(first: Date, last: Date) -> tuple[str, ...]:
+    """The terms of the days, or months, of a span of at most LONGEST_SPAN after its first."""
+    begin, end = first.in_year(LEAP_YEAR).first, last.in_year(first.year or LEAP_YEAR).last
+    if not 0 <= (end - begin).days <= LONGEST_SPAN:
+        return ()
+    named = [f"-{of.month}-{of.day}" if first.day else f"-{of.month}" for of in days(begin, end)]
+    years = ("*", str(first.year) if first.year else "?")
+    return tuple(f"{year}{of}" for of in dict.fromkeys(named[1:]) for year in years)
 
 
 def _sounds(*words: str) -> tuple[str, ...]:

@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from index.passages import Passage
 from index.words.dates import from_iso
+from index.words.sentences import sentences
 from index.words.tokens import as_written, normalize
 from qa.understanding.evidence import content
 from qa.understanding.kana import READ, kana_words
@@ -38,6 +39,10 @@ def reworded(question: str, passage: Passage) -> Reworded:
         question, titles = of_it, (*titles, day.spoken)
     elif day and dated(passage, kind_asked(question)):
         before = f"{day.spoken} "
+    if passage.asked:
+        asked = content(question).terms
+        said = [passage.asked[a:b].strip() for a, b in sentences(passage.asked)]
+        before += max(said, key=lambda sentence: len(asked & content(sentence).terms)) + "\n"
     return Reworded(_in_its_spelling(question, passage), " › ".join(titles), before)
 
 

@@ -13,7 +13,7 @@ from dataclasses import replace
 from datetime import date, timedelta
 
 from index.storage.searcher import Searcher
-from index.words.dates import DATE, Date, days, find_dates, read_date
+from index.words.dates import Date, days, find_dates, until
 from index.words.letters import nfkc
 from index.words.tokens import Word
 
@@ -26,7 +26,6 @@ SEASONS = {"春": (3, 5), "夏": (6, 8), "秋": (9, 11), "冬": (12, 14)}  # mon
 RECENT = 30  # days that 最近 stands for
 RECENT_YEARS = 3  # in which notes that are kept by day have one
 LONGEST = 62  # days of a span that are looked for one by one; of a longer one its months
-LEAP_YEAR = 2024
 BACK = 40  # years in which the newest note of a day without a year is looked for
 
 _NAMES = "|".join(sorted([*DAYS, *WEEKS, *MONTHS], key=len, reverse=True))
@@ -36,8 +35,6 @@ _RELATIVE = re.compile(
     r"(?![(（])"
 )
 _SPELLED = re.compile(rf"(?:{_RELATIVE.pattern.removesuffix('(?![(（])')})(?=\([^()]*[0-9]年)")
-_SPAN = re.compile(r" ?(?:から|[〜~～])の? ?")
-_REST = re.compile("([0-9]{1,2})日")  # of 4月1日〜3日
 
 
 def dated(question: str, index: Searcher, today: date | None = None) -> str:
@@ -95,21 +92,10 @@ def times(text: str) -> Iterator[tuple[Date, Date]]:
     """The times in a text in NFKC, each by its first and last day: 4月1日〜3日, 4/1から4/3, 4月."""
     done = 0
     for first in find_dates(text):
-        if first.start < done:
-            continue
-        last = first
-        if joined := _SPAN.match(text, first.end):
-            if found := DATE.match(text, joined.end()):
-                last = read_date(found) or first
-                last = last._replace(year=last.year or first.year)
-            elif first.day and (found := _REST.match(text, joined.end())):
-                last = first._replace(day=int(found[1]), end=found.end())
-        if last.year != first.year or not last.is_real(last.year or LEAP_YEAR):
-            last = last if first.year and last.year > first.year else first
-        if first.year and last.first < first.first:
-            last = first
-        done = last.end
-        yield first, last
+        if first.start >= done:
+            last = until(text, first)
+            done = last.end
+            yield first, last
 
 
 def _any_of(first: Date, last: Date) -> Word:
