@@ -13,26 +13,6 @@ from pathlib import Path
 
 from qa.understanding.phrases import Token, carries, first_phrase, flat, tokens_of, units_of
 
-# Said before a question, or instead of one.
-TALK = re.compile(
-    r"(?:(?:(?:どうも)?ありがとう(?:ございま(?:す|した))?|どうも|サンキュー|なるほど(?:ね|です(?:ね)?)?|"
-    r"了解(?:です|しました)?|承知しました|(?:よく)?(?:わか|分か)(?:りました|った)|助かりました|"
-    r"へ[えぇー]*|ふーん|ほう|そうなんだ|そうですか|そうなんですね|はい|うん|ええ|"
-    r"えっと|えーと|すみません|いいね|ok|thanks|thank you|i see|great)"
-    r"(?:[、。,.!?…~ー\s]+|$))+",
-    re.I,
-)
-TURN = re.compile(  # leads on to the next question
-    r"(?:じゃあ?|それじゃあ?|それなら|だったら|そしたら|ちなみに|でしたら|では(?=[、,\s])|"
-    r"それでは(?=[、,\s])|で(?=[、,])|あと(?=[、,])|それと(?=[、,])|あの(?=[、,])|and\b|then\b|so\b)"
-    r"[、,\s]*",
-    re.I,
-)
-CHANGE = re.compile(
-    r"(?:ところで|話は?変わ(?:るけど|りますが|って)|別件(?:だけど|ですが)?|by the way\b)[、,\s]*",
-    re.I,
-)
-
 
 def _words() -> dict[str, frozenset[str]]:
     """The lists of followup_words.tsv by name."""
@@ -41,7 +21,19 @@ def _words() -> dict[str, frozenset[str]]:
     return {name: frozenset(words.split()) for name, words in rows}
 
 
+def _any(name: str) -> str:
+    """A pattern of any phrase of a list, the longest first."""
+    phrases = sorted(_LISTS[name], key=len, reverse=True)
+    return "|".join(re.escape(phrase.replace("_", " ")) for phrase in phrases)
+
+
 _LISTS = _words()
+TALK = re.compile(rf"(?:(?:{_any('TALK')})(?:[、。,.!?…~ー\s]+|$))+", re.IGNORECASE)
+TURN = re.compile(
+    rf"(?:{_any('LEADS_ON')}|(?:{_any('LEADS_ON_BEFORE_COMMA')})(?=[、,\s])|(?:and|then|so)\b)[、,\s]*",
+    re.IGNORECASE,
+)
+CHANGE = re.compile(rf"(?:{_any('CHANGES')})[、,\s]*", re.IGNORECASE)
 ATTRIBUTES, OF_STATEMENTS = _LISTS["ATTRIBUTES"], _LISTS["OF_STATEMENTS"]
 PEOPLE, PRONOUNS, ADNOMINALS = _LISTS["PEOPLE"], _LISTS["PRONOUNS"], _LISTS["ADNOMINALS"]
 SET_PHRASES, MORE = _LISTS["SET_PHRASES"], _LISTS["MORE"]
