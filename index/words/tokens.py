@@ -339,6 +339,7 @@ def _words_read(text: str) -> Iterator[tuple[Word | None, bool]]:
     Nouns side by side are also given by how they are read together: 植木, 屋 by ウエキヤ.
     """
     read = common(text)
+    varies = read != text  # Somewhere in it a variant is written.
     nouns: list[str] = []
     at = 0
     for token in morphemes(read):
@@ -349,7 +350,7 @@ def _words_read(text: str) -> Iterator[tuple[Word | None, bool]]:
             nouns.append(kana)
             if word and 1 < len(nouns) <= MOST_NOUNS:
                 word = replace(word, given=(*word.given, reading("".join(nouns))))
-        if read != text:  # somewhere in it a variant is written
+        if varies:
             at = read.index(token.surface, at) + len(token.surface)
             word = word and _as_variant(word, text[at - len(token.surface) : at].lower())
         yield word, bool(token.white_space)
