@@ -19,7 +19,7 @@ from index.formats.encodings import decode
 from index.formats.isolated import read_document
 from index.formats.metadata import about
 from index.messages import said
-from index.words.dates import find_dates, named_date
+from index.words.dates import find_dates, path_date
 from index.words.letters import nfkc
 
 REMEMBERED = 8  # documents whose text is kept at hand
@@ -54,13 +54,14 @@ class Note:
     @property
     def day(self) -> str:
         """The day, month or year that it is of by its own word or its name, as `Date.iso`."""
-        name = PurePosixPath(self.path).stem
-        named = named_date(name)
+        named = path_date(PurePosixPath(self.path))
         if named and (self.headings is not None or named.first.isoformat() == self.date):
             return named.iso
         if self.headings is None and self.date:  # a document's is when it was written
             return self.date
-        return next((of.iso for of in find_dates(nfkc(name)) if of.year), "")
+        return next(
+            (of.iso for of in find_dates(nfkc(PurePosixPath(self.path).stem)) if of.year), ""
+        )
 
 
 def read_note(folder: Path, file: NoteFile) -> Note:

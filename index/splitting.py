@@ -35,7 +35,7 @@ from index.outline import (
 )
 from index.passages import MARKDOWN_HEADING, MAX_CHARS, MAX_HEADING_CHARS, MAX_LINES, Passage, label
 from index.words.asking import Spoken, asks, conversation
-from index.words.dates import find_dates
+from index.words.dates import LEAP_YEAR, day_alone, find_dates, from_iso, is_day
 from index.words.letters import nfkc
 from index.words.markup import Fences, front_matter
 from index.words.sentences import sentence_pieces
@@ -47,6 +47,7 @@ _UNDERLINE = re.compile(r"(=+|-{3,}|＝+|─{3,}|━{3,})\s*$")
 _SIGN_HEADING = re.compile(r"[■□◆◇▼▲★☆【]")
 _ORG_HEADING = re.compile(r"\*+\s")
 _ORG_OPENING = re.compile(r"#\+begin_(\S+)|:[\w-]+:$", re.IGNORECASE)
+DEEPEST = 6  # level of a heading: a day by itself stands below any other
 _CLOSES_SENTENCE = "。．.!?！？、，,;；"
 
 
@@ -144,7 +145,13 @@ class _Splitter:
 
     def _marked_heading(self, line: Line) -> bool:
         """Whether a line is a heading even in the midst of a list or a paragraph."""
-        return bool(MARKDOWN_HEADING.match(line.content) or _SIGN_HEADING.match(line.content))
+        marked = MARKDOWN_HEADING.match(line.content) or _SIGN_HEADING.match(line.content)
+        return bool(marked) or self._dates(line.number - 1)
+
+    def _dates(self, at: int) -> bool:
+        """Whether a line is a day by itself, 2025年8月3日（日）, above what is of that day."""
+        line, below = self._content_at(at), self._content_at(at + 1)
+        return bool(below) and is_day(line) and not is_day(below)
 
     def _heading(self, at: int) -> tuple[int, int] | None:
         """Level (1 outermost) and number of lines of the heading that begins here, if one does."""
@@ -158,6 +165,8 @@ class _Splitter:
             return (1 if below[0] in "=＝━" else 2), 2
         if _UNDERLINE.match(line.content):
             return None
+        if self._dates(at):
+            return DEEPEST, 1
         if _SIGN_HEADING.match(line.content):
             return None if _SIGN_HEADING.match(below) else (3, 1)  # several in a row are a list
         return self._plain_heading(at)
@@ -313,7 +322,10 @@ class _Splitter:
 
     def _dated(self, heading: str) -> str:
         """The day, month or year that a heading names, with the year above it; else empty."""
-        found = [of.near(self._date()) for of in find_dates(nfkc(heading))]
+        text, above = nfkc(heading), from_iso(self._date())
+        found = [of.near(self._date()) for of in find_dates(text)]
+        if not found and above and above.month and (day := day_alone(label(text))):
+            found = [of for of in [above._replace(day=day)] if of.is_real(of.year or LEAP_YEAR)]
         return next((of.iso for of in found), "")
 
 

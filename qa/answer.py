@@ -18,6 +18,7 @@ from index.messages import NOTHING, Said, said
 from index.models.encoder import encoder_failed
 from index.storage.searcher import Searcher
 from index.storage.store import Store
+from index.words.dates import shown
 from index.words.tokens import normalize
 from qa.choose import choose
 from qa.citations import AnswerSpan, Citation, answer_span, at_length, cite
@@ -204,7 +205,7 @@ def _besides(more: int, days: Sequence[str]) -> Iterator[Said]:
     if more:
         yield said("more_lines", count=more)
     if days:
-        yield said("of_day", date=", ".join(days))
+        yield said("of_day", date=", ".join(map(shown, days)))
 
 
 def _limits(

@@ -34,6 +34,7 @@ LINE_WEIGHT = 3.0  # What a line itself holds counts so much against its passage
 FINDING_WEIGHT = 3.0  # The reader's pointing into a line, where it is sure and answers.
 FIELD_WEIGHT = 3.0  # 締切: 3月7日 where the question names 締切
 REPLY_WEIGHT = 3.0  # the share of the question that is asked in the notes, for what replies
+UNANSWERED = 0.4  # share of the question's weight by which its answer holds less than who asks
 SAYS_AS_MUCH = 0.75  # 他には？: a further line holds this share of what the first answer held.
 
 
@@ -81,7 +82,7 @@ def choose(question: Question, hits: Sequence[Hit], said: Sequence[Line] = ()) -
             if _held(line, question) >= enough
             and not any(_overlap(_with_children(line, hits[line.hit]), told) for told in said)
         ]
-    if not lines:
+    if not lines or _unanswered(question, hits, usable, lines):
         return Chosen([])
 
     asked = frozenset(term for word in question.words for term in word.all_terms)
@@ -124,6 +125,25 @@ def choose(question: Question, hits: Sequence[Hit], said: Sequence[Line] = ()) -
         chosen.sort(key=lambda line: (line.hit != best.hit, line.hit, line.start))  # as it is read
     joined = _joined([_with_children(line, hits[line.hit]) for line in chosen], hits)
     return Chosen(joined, 1 + len(as_good) - len(chosen) if as_good else 0)
+
+
+def _unanswered(
+    question: Question, hits: Sequence[Hit], usable: Sequence[int], lines: Sequence[Line]
+) -> bool:
+    """Whether the question stands in the notes as one, and no line holds nearly as much of it."""
+    asking = [
+        share(_evidence(question, text, hits[rank].passage), question.weights)
+        for rank in usable
+        for text in hits[rank].passage.as_read.split("\n")
+        if asks(text)
+    ]
+    held = max(_held(line, question) for line in lines)
+    return max(asking, default=0.0) > held + UNANSWERED
+
+
+def _evidence(question: Question, text: str, passage: Passage) -> tuple[float, ...]:
+    held = content(text, passage.date)
+    return tuple(evidence(word, held) for word in question.words)
 
 
 def _as_good(question: Question, best: Line, hits: Sequence[Hit], asked: Set[str]) -> list[Line]:
@@ -210,8 +230,7 @@ def _lines(question: Question, rank: int, hit: Hit) -> list[Line]:
             begins = offset + text.index(body)
             asking = asks(body)
             if asking:
-                held = content(body, passage.date)
-                asked = tuple(evidence(word, held) for word in question.words)
+                asked = _evidence(question, body, passage)
             for start, end in [] if asking else _quotable(body, passage):
                 held = content(apart[begins + start : begins + end], passage.date)
                 if not (held.words or held.pairs):  # a bare A: says nothing

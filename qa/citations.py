@@ -25,7 +25,7 @@ from index.outline import indent, strip_bullet
 from index.passages import MAX_CHARS as PASSAGE_CHARS
 from index.passages import Passage
 from index.storage.searcher import Searcher
-from index.words.dates import Date, find_dates
+from index.words.dates import Date, day_alone, find_dates, from_iso, shown
 from index.words.letters import nfkc
 from index.words.tokens import normalize
 from qa.choose import Line
@@ -157,7 +157,8 @@ def _cells(
     by = [holds(cell) for _, cell in record]
     asked = [holds(name) and not here for (name, _), here in zip(record, by, strict=True)]
     answering = [cell for (_, cell), of in zip(record, asked, strict=True) if of]
-    if answering and not any(answering):
+    others = [cell for (_, cell), here in zip(record, by, strict=True) if not here]
+    if record and not any(answering or others):
         return None
     wanted = [here or of or not answering for here, of in zip(by, asked, strict=True)]
     return tuple(pair for pair, shown in zip(record, wanted, strict=True) if shown and pair[1])
@@ -171,7 +172,7 @@ def _dated_lines(citations: Sequence[Citation], index: Searcher) -> list[Citatio
         lines = current[0].lines if current else []
         for number in range(cited.start_line - 1, max(cited.start_line - FARTHEST, 0), -1):
             quote = lines[number - 1].strip().lstrip("#*-• ")
-            if any(of.near(cited.date).iso == cited.date for of in _dates(quote)):
+            if _names(quote, cited.date):
                 column = lines[number - 1].index(quote)
                 found[cited.path, number] = replace(
                     cited,
@@ -184,6 +185,14 @@ def _dated_lines(citations: Sequence[Citation], index: Searcher) -> list[Citatio
                 )
                 break
     return list(found.values())
+
+
+def _names(text: str, date: str) -> bool:
+    """Whether a text names a day, in full or as the 18日 of its month."""
+    of = from_iso(date)
+    if any(found.near(date).iso == date for found in _dates(text)):
+        return True
+    return bool(of and of.day and day_alone(nfkc(text)) == of.day)
 
 
 def _dates(text: str) -> list[Date]:
@@ -276,7 +285,7 @@ def place(found: Citation | Passage) -> Said:
     """Where something stands: ファイル › 見出し › 12–14行, its page of a PDF, the day it is of."""
     above = (visible(found.path), *found.heading)
     where = joined([*map(same, above), lines_of(found)], " › ")
-    return joined([where, same("" if any(map(_dates, above)) else found.date)], " · ")
+    return joined([where, same("" if any(map(_dates, above)) else shown(found.date))], " · ")
 
 
 def lines_of(found: Citation | Passage) -> Said:

@@ -174,6 +174,39 @@ def test_the_heading_that_names_the_day_is_cited(tmp_path: Path, encoder: Bigram
         ]
 
 
+BY_LINES = "2025年8月3日（日）\n家族で軽井沢へ。\n\n2025/9/2\n自転車がパンクした。\n"
+BY_MONTH = "# 2026年11月\n\n## 18日（水）\n\n映画を見た。\n\n## 24日（火）\n\nみかんが届いた。\n"
+
+
+@pytest.mark.model
+@pytest.mark.parametrize(
+    ("path", "text", "question", "quotes"),
+    [
+        ("日記.txt", BY_LINES, "2025年8月3日は何をした？", ["家族で軽井沢へ。"]),
+        ("日記.txt", BY_LINES, "去年の8月に何をした？", ["家族で軽井沢へ。"]),
+        ("日記.txt", BY_LINES, "パンクしたのはいつ？", ["自転車がパンクした。", "2025/9/2"]),
+        ("11月.md", BY_MONTH, "昨日何が届いた？", ["みかんが届いた。"]),
+        ("11月.md", BY_MONTH, "先週の水曜は何を見た？", ["映画を見た。"]),
+        ("11月.md", BY_MONTH, "映画を見たのはいつ？", ["映画を見た。", "18日（水）"]),
+        ("2026/11/18.md", "映画を見た。\n", "先週は何を見た？", ["映画を見た。"]),
+        (
+            "日記.md",
+            "■9月2日\n鍵をなくした。\n",
+            "鍵をなくしたのはいつ？",
+            ["鍵をなくした。", "■9月2日"],
+        ),
+        ("日記.md", "11/18(水) 映画を見た。\n", "先週は何を見た？", ["11/18(水) 映画を見た。"]),
+    ],
+)
+def test_days_as_diaries_have_them(
+    tmp_path: Path, path: str, text: str, question: str, quotes: list[str]
+) -> None:
+    build(write_notes(tmp_path / "n", {path: text, "家.md": "# 家\n\n- 鍵は棚\n"}), tmp_path / "s")
+    with open_store(tmp_path / "s") as store:
+        cited = ask(question, store, today=TODAY).citations
+    assert [of.quote for of in cited] == quotes
+
+
 def test_a_span_is_met_by_its_days() -> None:
     (trip, *_) = tokenize("2024年4月29日〜5月2日は出張")
     assert "2024-5-1" in trip.all_terms

@@ -15,7 +15,7 @@ from pathlib import PurePosixPath
 
 import yaml
 
-from index.words.dates import iso_date
+from index.words.dates import iso_date, path_date
 from index.words.markup import Fences, front_matter
 
 MARKDOWN = frozenset({".md", ".markdown"})
@@ -61,7 +61,7 @@ def about(path: str, text: str) -> About:
         said = _org(lines)
     else:
         said = About()
-    return About(said.title, said.tags, said.aliases, said.date or iso_date(name.stem))
+    return About(said.title, said.tags, said.aliases, said.date or _named(name))
 
 
 def _markdown(lines: Sequence[str]) -> About:
@@ -154,6 +154,11 @@ def _org(lines: Sequence[str]) -> About:
 def _distinct(names: Iterable[str]) -> tuple[str, ...]:
     kept = dict.fromkeys(filter(None, map(_short, names)))
     return tuple(kept)[:MAX_COUNT]
+
+
+def _named(path: PurePosixPath) -> str:
+    found = path_date(path)
+    return found.first.isoformat() if found else ""
 
 
 def _short(name: str) -> str:

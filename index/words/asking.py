@@ -87,13 +87,12 @@ def _speech_asks(speech: str) -> bool:
 
 def asks(line: str) -> bool:
     """Whether a line is a question, or ends in one."""
-    said = strip_bullet(line.strip())
+    line = line.strip().strip("*_ ")  # emphasis
+    said = strip_bullet(line)
     said = said[found.end() :] if (found := _SPEAKER.match(said)) else said
-    if _REPLY.match(line.strip()) or _HOLDS.search(said):
+    if _REPLY.match(line) or _HOLDS.search(said):
         return False
-    return bool(
-        _LABEL.match(said) or _LABEL.match(strip_bullet(line.strip())) or _ENDS.search(said)
-    )
+    return bool(_LABEL.match(said) or _LABEL.match(strip_bullet(line)) or _ENDS.search(said))
 
 
 def calls(line: str) -> bool:

@@ -12,6 +12,7 @@ import calendar
 import re
 from collections.abc import Iterator
 from datetime import date, timedelta
+from pathlib import PurePosixPath
 from typing import NamedTuple
 
 from index.words.markup import composed
@@ -43,6 +44,7 @@ _COUNT = re.compile(r"(?<=[0-9]{4}-[0-9]{2}-[0-9]{2})-[0-9]{1,2}(?![0-9])")  # o
 _TO = re.compile(r" ?(?:から|[〜~～])の? ?")
 _REST = re.compile("([0-9]{1,2})日")  # of 4月1日〜3日
 LEAP_YEAR = 2024
+LONGEST = 40  # characters of a day that is written by itself
 YEARS = range(1868, 2101)  # Notes are of these; other four digits are numbers.
 
 
@@ -187,6 +189,27 @@ def named_date(text: str) -> Date | None:
     return None
 
 
+def is_day(text: str) -> bool:
+    """Whether a text is a day and nothing else: 2025年8月3日（日）, 8/3."""
+    if len(text) > LONGEST:
+        return False
+    match = DATE.fullmatch(composed(text, "NFKC").strip())
+    found = match and read_date(match)
+    return bool(found and found.day)
+
+
+def path_date(path: PurePosixPath) -> Date | None:
+    """The first day or month that a note's name says, or its folders do: 2026/11/18.md."""
+    by_folder = re.fullmatch("[0-9]{1,2}", path.stem) and len(path.parts) > 2
+    return named_date("-".join([*path.parts[-3:-1], path.stem]) if by_folder else path.stem)
+
+
+def day_alone(text: str) -> int:
+    """The day of a month that a heading begins with, 18日（水）; 0 for anything else."""
+    match = re.match(rf"({_NUMBER})日(?=$|[\s(（、:：])", text)
+    return _number(match[1]) if match else 0
+
+
 def whole_date(text: str) -> Date | None:
     """The date that a text is as a whole: 2024, 2024-04, 令和6年4月1日; None for anything else."""
     text = composed(text, "NFKC").strip()
@@ -206,6 +229,12 @@ def from_iso(text: str) -> Date | None:
         return None
     year, month, day = (int(part or 0) for part in match.groups())
     return Date(year, month, day)
+
+
+def shown(iso: str) -> str:
+    """What `Date.iso` gave for a reader: of a day without a year 9月2日."""
+    of = from_iso(iso)
+    return of.spoken if of and not of.year else iso
 
 
 def days(first: date, last: date) -> Iterator[date]:

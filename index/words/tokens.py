@@ -372,7 +372,7 @@ def _as_variant(word: Word, written: str) -> Word:
     if written == word.surface:
         return word
     given = tuple(f"={term}" for term in word.terms)
-    sought = (*word.terms, *given)
+    sought = (*word.terms, *given, *word.sought)
     return replace(word, surface=written, terms=(written,), given=word.given + given, sought=sought)
 
 
@@ -410,18 +410,21 @@ def _word(token: fugashi.UnidicNode) -> Word | None:
         return None
     written = fold_katakana((feature.orthBase or surface).lower())
     terms = [term for term in (LOANS.get(written), lemma, written) if term]
+    by_reading: tuple[str, ...] = ()
     if feature.pos2 == "固有名詞":  # the lemma is the reading: it joins families, so last
         terms.reverse()
+        if feature.pos3 == "人名" and len(terms) > 1:  # 山本 and 山元 are two
+            by_reading = (reading(terms.pop()),)
     if surface in DIGITS:
         terms.append(DIGITS[surface])
     # English, the dictionary's or ours, is surer than a sound.
     sounds = () if any(map(str.isascii, terms)) else _sounds(surface)
     pos = feature.pos3 if feature.pos3 in NAMES else feature.pos1
     kana = feature.kanaBase or feature.kana
-    given = (reading(kana),) if kana and not HIRAGANA.fullmatch(surface) else ()
+    given = (reading(kana),) if kana and not HIRAGANA.fullmatch(surface) else by_reading
     spelled = tuple(dict.fromkeys(terms))
     sought = tuple(f"={term}" for term in spelled) if has_kanji(surface) else ()
-    return Word(surface, pos, spelled, sounds=sounds, given=given, sought=sought)
+    return Word(surface, pos, spelled, (), sounds, given, sought + by_reading)
 
 
 def _lemma(lemma: str | None) -> str | None:

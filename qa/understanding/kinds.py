@@ -49,6 +49,7 @@ _PRICE = (
     rf"[¥$€£] ?{_DIGITS}|{_DIGITS}(?:円|ドル|ユーロ|ポンド|元|(?:万|億)(?![0-9一-龠の台]))"
     "|無料|ただ(?=[。、)）]|$)"
 )
+_PHONE = r"(?:\+81|\(?0)[0-9()\- ]{8,14}[0-9]|内線 ?[0-9]+"
 _ALONE = "(?:(?<![ぁ-ん])|(?<=[はがをにへともので]))"  # なだれ, こいつ
 _ANY = "(?!でも|も|か(?!ら))"  # 誰でも, いつも, どこか ask for nothing
 _ASKS = (  # kind, what would fit (None: told by the unit that is asked for), how it is asked
@@ -69,6 +70,7 @@ _ASKS = (  # kind, what would fit (None: told by the unit that is asked for), ho
         "",
         rf"(?:どこ|何処){_ANY}|どの(?:国|県|都市|地|州|場所)|何(?:県|市)|\bwhere\b",
     ),
+    ("number", _PHONE, r"(?:電話|携帯|連絡先|fax|ファックス|内線)(?:の?番号)?(?=は\W*$|を教|\W*$)"),
     ("number", _PRICE, rf"何円|{_ALONE}いくら(?![一-龠])|\bhow much\b"),
     ("number", None, rf"何({_COUNTED})"),
     ("number", _DIGITS, r"いくつ|(?:どの|どれ)(?:くらい|ぐらい|ほど|だけ)|\bhow many\b"),

@@ -30,7 +30,9 @@ BACK = 40  # years in which the newest note of a day without a year is looked fo
 
 _NAMES = "|".join(sorted([*DAYS, *WEEKS, *MONTHS], key=len, reverse=True))
 _RELATIVE = re.compile(
-    rf"(?<![一-龠])(?:(?P<year>{'|'.join(YEARS)})(?:の?(?P<season>[春夏秋冬])(?![一-龠]))?"
+    rf"(?<![一-龠])(?:(?P<year>{'|'.join(YEARS)})"
+    r"(?:の?(?:(?P<season>[春夏秋冬])(?![一-龠])|(?P<month>[0-9]{1,2})月(?:(?P<day>[0-9]{1,2})日)?))?"
+    rf"|(?P<week>{'|'.join(WEEKS)})の?(?P<weekday>[月火水木金土日])曜日?"
     rf"|この(?P<this>[春夏秋冬])(?![一-龠])|(?P<recent>最近|このところ)|(?P<name>{_NAMES}))"
     r"(?![(（])"
 )
@@ -49,7 +51,10 @@ def dated(question: str, index: Searcher, today: date | None = None) -> str:
 
     def spelled(found: re.Match[str]) -> str:
         span = _meant(found, today)
-        there = index.frequency(_any_of(*span))[0] or (found["name"] and _keeps_time(index, today))
+        if not all(of.is_real(of.year) for of in span):
+            return found[0]
+        by_day = found["name"] or found["week"]
+        there = index.frequency(_any_of(*span))[0] or (by_day and _keeps_time(index, today))
         return f"{found[0]}({written(*span)})" if there else found[0]
 
     return _with_years(_RELATIVE.sub(spelled, question), index, today)
@@ -107,7 +112,8 @@ def _any_of(first: Date, last: Date) -> Word:
         terms = [f"{day.year}-{day.month}-{day.day}" for day in days(begin, end)]
     else:
         terms = list(dict.fromkeys(f"{day.year}-{day.month}" for day in days(begin, end)))
-    return Word(written(first, last), "code", tuple(terms))
+    without_year = tuple(f"?{term[4:]}" for term in terms) if first.day else ()
+    return Word(written(first, last), "code", tuple(terms), sought=without_year)
 
 
 def _keeps_time(index: Searcher, today: date) -> bool:
@@ -125,7 +131,13 @@ def _meant(found: re.Match[str], today: date) -> tuple[Date, Date]:
         first, last = SEASONS[season]
         return Date(year, first), Date(year + (last - 1) // 12, (last - 1) % 12 + 1)
     if found["year"]:
-        return (of := Date(today.year + YEARS[found["year"]])), of
+        year = today.year + YEARS[found["year"]]
+        of = Date(year, int(found["month"] or 0), int(found["day"] or 0))
+        return of, of
+    if found["week"]:
+        monday = today + timedelta(days=7 * WEEKS[found["week"]] - today.weekday())
+        of = _day(monday + timedelta(days="月火水木金土日".index(found["weekday"])))
+        return of, of
     name = found["name"]
     if name in WEEKS:
         monday = today + timedelta(days=7 * WEEKS[name] - today.weekday())
@@ -155,7 +167,8 @@ def _with_years(question: str, index: Searcher, today: date) -> str:
             if not (first.is_real(year) and last.is_real(year)):
                 continue
             begin, end = first._replace(year=year), last._replace(year=year)
-            if end.first >= begin.first and index.frequency(_any_of(begin, end))[0]:
+            of_year = replace(_any_of(begin, end), sought=())  # not those without a year, too
+            if end.first >= begin.first and index.frequency(of_year)[0]:
                 parts += [question[done : first.start], written(begin, end)]
                 done = last.end
                 break
