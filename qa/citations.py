@@ -157,9 +157,12 @@ def _cells(
     by = [holds(cell) for _, cell in record]
     asked = [holds(name) and not here for (name, _), here in zip(record, by, strict=True)]
     answering = [cell for (_, cell), of in zip(record, asked, strict=True) if of]
-    others = [cell for (_, cell), here in zip(record, by, strict=True) if not here]
-    if record and not any(answering or others):
+    terms = {term for word in question.words for term in word.all_terms}
+    tells = any(not content(cell).terms <= terms for _, cell in record)
+    if record and not (any(answering) if answering else tells):
         return None
+    if sum(bool(cell) for _, cell in record) < 2:
+        return ()  # a remark in a table's first column
     wanted = [here or of or not answering for here, of in zip(by, asked, strict=True)]
     return tuple(pair for pair, shown in zip(record, wanted, strict=True) if shown and pair[1])
 

@@ -55,12 +55,15 @@ def test_questions_and_tables_that_are_cut_short(
 
 
 def test_a_row_is_shown_by_its_columns(tmp_path: Path, encoder: BigramEncoder) -> None:
-    table = '製品,価格,感想\nロボット掃除機,"39,800円",静か\n炊飯器,"12,000円",蓋が重い\n'
+    table = '製品,価格,感想\n保証書は引き出しにある,,\nロボット掃除機,"39,800円",静か\n'
+    table += '炊飯器,"12,000円",蓋が重い\n'
     build(write_notes(tmp_path / "n", {"家電.csv": table}), tmp_path / "s", encoder=encoder)
     with open_store(tmp_path / "s", encoder=encoder) as store:
         answer = ask("ロボット掃除機の感想は？", store)
+        assert ask("保証書はどこ？", store).text == "保証書は引き出しにある,, [1]"
         assert answer.text == "製品: ロボット掃除機 · 感想: 静か [1]"
         assert answer.citations[0].quote == 'ロボット掃除機,"39,800円",静か'
+        assert ask("蓋が重い製品は？", store).citations[0].cells[-1] == ("感想", "蓋が重い")
         assert ask("800円の製品は？", store).citations == ()  # part of a cell's number
 
 
